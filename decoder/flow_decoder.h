@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "decoder/observation.h"
+#include "paceline/result.h"
+
+namespace paceline::decoder {
+
+/// What a flow's decoder must know before the first packet.
+struct FlowStart {
+  std::uint32_t flow_id = 0;
+  FlowSpec spec;
+  ClockMap map;
+  SenderTime start{};      // the first packet's due time
+  Hook hook = Hook::none;  // stamps are expected (and counted as missed) unless none
+};
+
+/// Turns one flow's observations into intervals, in constant memory. Does no I/O and reads no clock: the same
+/// calls give the same intervals, live or replayed. Times must not go backwards. Not thread-safe.
+class FlowDecoder {
+ public:
+  using IntervalSink = std::function<void(Interval&&)>;
+
+  FlowDecoder(const FlowStart& start, IntervalSink sink);
+  ~FlowDecoder();
+  FlowDecoder(FlowDecoder&&) noexcept;
+  FlowDecoder& operator=(FlowDecoder&&) noexcept;
+
+  /// The hot path: allocates nothing but for an interval's end.
+  void packet(const PacketObservation& packet);
+  void count(Counted what, std::uint64_t number, ReceiverTime now);
+
+  /// Closes the intervals that ended by now, empty ones included.
+  void advance(ReceiverTime now);
+
+  /// When the open interval ends.
+  ReceiverTime interval_end() const;
+
+  std::uint64_t distinct() const;          // packets so far
+  std::uint64_t next_expected() const;     // highest sequence number so far + 1; 0 before the first packet
+  nanoseconds largest_delay() const;       // tx.user to rx.user so far; 0 before the first packet
+  std::uint64_t duplicate_window() const;  // packets
+
+  /// Emits the last interval (last == true): with `sent`, packets [next_expected, sent) count as lost;
+  /// without (the sender vanished) only gaps do. Nothing may be observed after.
+  void finish(std::optional<std::uint64_t> sent, ReceiverTime now);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Adds an interval to the flow's totals (received, statistics, intervals, arrivals, jitter): the receiver's
+/// summary, the sender's live view and a replay are all made by this.
+void accumulate(FlowResult& total, const Interval& interval);
+
+}  // namespace paceline::decoder

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "paceline/distribution.h"
+
+namespace paceline::decoder {
+
+/// Records one interval's values at a few nanoseconds each, then yields them as a Distribution. The counters
+/// lie in demand-zero pages, so memory is used for the ranges in which values fell only; a page holds two
+/// powers of two.
+class Histogram {
+ public:
+  Histogram();  // throws std::bad_alloc
+  ~Histogram();
+  Histogram(const Histogram&) = delete;
+  Histogram& operator=(const Histogram&) = delete;
+
+  /// Allocates nothing, but for a bucket's every 65536th value.
+  void record(std::int64_t value) {
+    if (value < min_) [[unlikely]]
+      min_ = value;
+    if (value > max_) [[unlikely]]
+      max_ = value;
+    sum_ += static_cast<uint128>(int128{value});
+    sum_squares_ += static_cast<uint128>(int128{value} * value);
+    const std::size_t slot = slot_of(value);
+    if (++counters_[slot] <= 1) [[unlikely]]
+      note(slot);
+  }
+
+  /// What was recorded since the last take(), at the cost of what that is; starts anew.
+  Distribution take();
+
+ private:
+  using Counter = std::uint16_t;  // small, for a hundred flows in little memory; note() keeps what it cannot hold
+
+  static constexpr std::size_t kSlots = 2 * static_cast<std::size_t>(buckets::kMaxIndex) + 1;
+  static constexpr std::size_t kTouchedWords = (kSlots + 63) / 64;
+
+  static std::size_t slot_of(std::int64_t value) {
+    const std::int32_t slot = buckets::index_of(value) + buckets::kMaxIndex;
+    return static_cast<std::size_t>(slot);
+  }
+  void note(std::size_t slot);
+  void clear();
+
+  Counter* counters_ = nullptr;       // kSlots, in one mapping with
+  std::uint64_t* touched_ = nullptr;  // a bit for each slot whose counter is in use
+  std::uint64_t touched_count_ = 0;
+  std::vector<Distribution::Bucket> wraps_;  // by slot: how often a counter passed its largest value
+
+  uint128 sum_ = 0;
+  uint128 sum_squares_ = 0;
+  std::int64_t min_ = std::numeric_limits<std::int64_t>::max();
+  std::int64_t max_ = std::numeric_limits<std::int64_t>::min();
+};
+
+}  // namespace paceline::decoder

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+#include "decoder/replay.h"
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+#include "decoder/arrival_order.h"
+#include "decoder/flow_decoder.h"
+#include "decoder/plural.h"
+
+namespace paceline {
+
+namespace decoder {
+
+namespace {
+
+PacketObservation observation(const record::Packet& packet) {
+  PacketObservation seen;
+  seen.sequence = packet.sequence;
+  seen.tx_user = SenderTime{nanoseconds{packet.tx_user}};
+  seen.lateness = packet.lateness;
+  if (packet.stamped) seen.rx_tc = ReceiverTime{nanoseconds{packet.rx_tc}};
+  seen.rx_user = ReceiverTime{nanoseconds{packet.rx_user}};
+  seen.size = packet.size;
+  return seen;
+}
+
+// Gives the decoder a block's records; the latest time seen, or `latest` itself.
+ReceiverTime decode(const RecordReader::Block& block, FlowDecoder& decoder, RecordReader& reader, ReceiverTime latest) {
+  record::BlockDecoder records(block.header, block.payload);
+  record::Packet packet;
+  record::Event event;
+  while (true) {
+    switch (records.next(packet, event)) {
+      case record::BlockDecoder::Step::packet:
+        decoder.packet(observation(packet));
+        latest = std::max(latest, ReceiverTime{nanoseconds{packet.rx_user}});
+        break;
+      case record::BlockDecoder::Step::event: {
+        const ReceiverTime time{nanoseconds{event.time}};
+        decoder.count(static_cast<Counted>(event.what), event.number, time);
+        latest = std::max(latest, time);
+        break;
+      }
+      case record::BlockDecoder::Step::end: return latest;
+      case record::BlockDecoder::Step::damaged:
+        reader.note_damage(block.offset, "a block's records make no sense; the rest of it is left out");
+        return latest;
+    }
+  }
+}
+
+// By the receiver's clock; what the file says may be absurd, so this wraps.
+ReceiverTime flow_start(const FlowStart& start) {
+  const std::int64_t back = difference(0, start.map.offset.count());
+  return ReceiverTime{nanoseconds{difference(start.start.time_since_epoch().count(), back)}};
+}
+
+// The flow's result before its intervals are added.
+FlowResult without_intervals(const RecordReader& reader, const FlowDecoder& decoder) {
+  FlowResult result;
+  if (reader.end()) {
+    result = reader.end()->result;
+    result.received = {};
+    result.first_arrival = result.last_arrival = result.smoothed_jitter = nanoseconds{0};
+    result.intervals = 0;
+    result.statistics = {};
+  } else {
+    result.stamping.hook = reader.start().hook;
+  }
+  result.clock.offset = reader.start().map.offset;  // the one in use, though the sender may not have come to tell
+  result.flow_id = reader.start().flow_id;
+  result.spec = reader.start().spec;
+  result.duplicate_window = decoder.duplicate_window();
+  return result;
+}
+
+void mark_incomplete(FlowResult& result, const std::string& reason) {
+  result.complete = false;
+  result.incomplete_reason += (result.incomplete_reason.empty() ? "" : "; ") + reason;
+}
+
+std::string utc(nanoseconds since_1970) {
+  const std::time_t seconds = std::chrono::floor<std::chrono::seconds>(since_1970).count();
+  std::tm parts{};
+  char text[sizeof "2000-01-01T00:00:00Z"];
+  if (gmtime_r(&seconds, &parts) == nullptr || std::strftime(text, sizeof text, "%FT%TZ", &parts) == 0) return {};
+  return text;
+}
+
+}  // namespace
+
+Replay replay(RecordReader& reader, const IntervalHandler& on_interval) {
+  FlowResult total;
+  FlowDecoder decoder(reader.start(), [&](Interval&& interval) {
+    accumulate(total, interval);
+    if (on_interval) on_interval(interval, reader.start().spec);
+  });
+  ReceiverTime latest = ReceiverTime::min();
+  while (const auto block = reader.next()) latest = decode(*block, decoder, reader, latest);
+
+  const auto& end = reader.end();
+  const std::uint64_t sent = end ? end->result.sent.packets : 0;
+  if (latest == ReceiverTime::min()) latest = flow_start(reader.start());
+  decoder.finish(sent > 0 ? std::optional(sent) : std::nullopt, end ? end->finished : latest);
+
+  Replay replayed;
+  FlowResult& result = replayed.result;
+  result = without_intervals(reader, decoder);
+  result.received = total.received;
+  result.statistics = std::move(total.statistics);
+  result.first_arrival = total.first_arrival;
+  result.last_arrival = total.last_arrival;
+  result.smoothed_jitter = total.smoothed_jitter;
+  result.intervals = total.intervals;
+
+  if (!end) {
+    reader.note_damage(reader.offset(), reader.unread_bytes() > 0
+                                            ? "the file ends within a block: its writer crashed, or is at work"
+                                            : "the last block is missing: the writer crashed, or is at work");
+    mark_incomplete(result, "the record file has no end");
+  } else if (end->lost_records > 0) {
+    mark_incomplete(result, "the record file lacks " + plural(end->lost_records, "record") +
+                                " that its writer could not keep up with or had no room for; packets among them "
+                                "count as lost");
+  }
+  replayed.recorded_at = utc(reader.created());
+  replayed.damage = reader.damage();
+  if (end && replayed.damage.empty() && end->lost_records == 0 && result.received != end->result.received)
+    replayed.damage.push_back("what the receiver counted differs from what the records hold");
+  if (end && !replayed.damage.empty())
+    mark_incomplete(result, "the record file is damaged; what is missing counts as lost");
+  return replayed;
+}
+
+}  // namespace decoder
+
+Replay replay(const std::filesystem::path& file, const IntervalHandler& on_interval) {
+  decoder::RecordReader reader(file);
+  return decoder::replay(reader, on_interval);
+}
+
+}  // namespace paceline

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "paceline/result.h"
+
+namespace paceline {
+
+/// A record file's flow, decoded again.
+struct Replay {
+  FlowResult result;
+  std::string recorded_at;          ///< when the file was created: UTC, RFC 3339
+  std::vector<std::string> damage;  ///< what could not be read, with offsets (the first 100); empty for a whole file
+};
+
+/// Told of each interval and of its flow, on the thread that called replay().
+using IntervalHandler = std::function<void(const Interval&, const FlowSpec&)>;
+
+/// Decodes a record file as the receiver decoded the flow while it ran: the same intervals and the same
+/// result. Constant memory. Damaged blocks are reported and left out, and the result is marked incomplete.
+/// Throws FileError when the file cannot be opened or is no record file. `on_interval` may be empty; it is
+/// called on the caller's thread.
+Replay replay(const std::filesystem::path& file, const IntervalHandler& on_interval = {});
+
+/// What a renderer shows beside the numbers.
+struct TextOptions {
+  bool colour = false;
+};
+
+/// The whole result as text for people, several lines.
+std::string render_text(const RunResult& run, const TextOptions& options = {});
+
+/// Column heads for render_text_row.
+std::string render_text_header();
+
+/// One line for an interval.
+std::string render_text_row(const Interval& interval, double asked_pps);
+
+/// Exactly one JSON document, without a line end: decoder/README.md has its form, and that of the NDJSON lines.
+std::string render_json(const RunResult& run);
+
+/// One line of NDJSON for an interval, {"type":"interval","flow":...}; no line end.
+std::string render_ndjson(std::size_t flow, const Interval& interval);
+
+/// The closing NDJSON line, {"type":"summary",...} with the JSON document's members; no line end.
+std::string render_ndjson(const RunResult& run);
+
+}  // namespace paceline

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "paceline/result.h"
+
+namespace paceline {
+
+enum class TcMode {
+  automatic,  ///< the best rung that works; says why when it is not the first
+  required,   ///< flows without a TC stamp are refused
+  off,        ///< userspace time only
+};
+
+/// What a receiver grants; a request beyond is refused by the limit's name, never cut down.
+struct ReceiverLimits {
+  std::uint32_t sessions = 64;             // in all
+  std::uint32_t sessions_per_client = 32;  // by IP address; behind source NAT that of the node
+  std::uint32_t flows = 512;               // in all
+  std::uint32_t flows_per_session = 64;
+  double rate_pps = 2e6;                          ///< of one flow
+  nanoseconds duration = std::chrono::hours(24);  ///< of one flow
+};
+
+struct ReceiverSpec {
+  std::string bind;                            ///< address to listen on; empty: all, IPv4 and IPv6
+  std::uint16_t port = 9000;                   ///< signalling, TCP; 0: any free one
+  std::uint16_t data_port = 8999;              ///< data, UDP; 0: any free one
+  std::optional<std::uint16_t> advertise_udp;  ///< the data port as senders see it (a NodePort's number)
+  TcMode tc = TcMode::automatic;
+  std::vector<std::string> interfaces;  ///< for the TC hook; empty: all that are up and not a loopback
+  bool allow_tcx = true;                ///< false: start the ladder at clsact
+  bool allow_clsact = true;             ///< false: leave clsact out of the ladder
+  bool allow_netstamp = true;           ///< false: leave SO_TIMESTAMPING out of the ladder
+  std::optional<std::filesystem::path> record_directory;  ///< one record file a flow, created there
+  ReceiverLimits limits;
+};
+
+/// Told of a receiver's life, on the thread that called serve(), one call at a time; it must return soon.
+class ReceiverObserver {
+ public:
+  virtual ~ReceiverObserver() = default;
+  virtual void listening(std::uint16_t port, std::uint16_t data_port) { (void)port, (void)data_port; }
+  /// The ladder's outcome: hook in use, interfaces it sits on, why not better.
+  virtual void stamping(Hook hook, const std::vector<std::string>& interfaces, const std::string& reason) {
+    (void)hook, (void)interfaces, (void)reason;
+  }
+  virtual void session_opened(const std::string& peer) { (void)peer; }
+  virtual void session_closed(const std::string& peer, const std::string& why) { (void)peer, (void)why; }
+  virtual void flow_started(const FlowResult& flow) { (void)flow; }
+  virtual void interval(std::uint32_t flow_id, const Interval& interval) { (void)flow_id, (void)interval; }
+  virtual void flow_finished(const FlowResult& result) { (void)result; }
+  virtual void warning(const std::string& text) { (void)text; }
+};
+
+/// Serves senders until a stop is requested; then ends the flows with partial summaries and returns. Blocks.
+/// Nothing that a peer sends ends it. Throws UsageError and SetupError (a port in use, --tc required without a
+/// hook) before listening() was called. Uses two threads beside the caller's.
+void serve(const ReceiverSpec& spec, ReceiverObserver& observer, std::stop_token stop = {});
+
+}  // namespace paceline

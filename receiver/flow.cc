@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+#include "receiver/flow.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "traffic/random.h"
+
+namespace paceline::receiver {
+
+namespace {
+
+/// In a time that does not depend on where the two differ.
+template <std::size_t kSize>
+bool equal_secrets(const std::array<std::uint8_t, kSize>& a, const std::array<std::uint8_t, kSize>& b) {
+  std::uint8_t difference = 0;
+  for (std::size_t i = 0; i < kSize; ++i) difference = static_cast<std::uint8_t>(difference | (a[i] ^ b[i]));
+  return difference == 0;
+}
+
+}  // namespace
+
+Flow::Flow(std::uint32_t id, const packet::Secret& secret, const FlowSpec& spec, std::unique_ptr<FlowListener> listener)
+    : id_(id), secret_(secret), spec_(spec), listener_(std::move(listener)) {}
+
+bool Flow::knows(const packet::Probe& probe) const { return !finished_ && equal_secrets(probe.secret, secret_); }
+
+std::optional<packet::ProbeReply> Flow::probe(const packet::Probe& probe, const traffic::Datagram& datagram,
+                                              const Stamping& stamping, ReceiverTime now) {
+  if (bound_ && unproven_replies_left_ < kUnprovenReplies && now >= next_reply_earned_) {
+    ++unproven_replies_left_;
+    next_reply_earned_ = now + kReplyEarnedIn;
+  }
+  ProbedAddress* known = remember(datagram);
+  if (known == nullptr) return std::nullopt;
+  known->stamping = stamping;
+  if (equal_secrets(probe.nonce, known->nonce)) {
+    known->proven = true;
+  } else if (!known->proven) {
+    if (unproven_replies_left_ == 0) return std::nullopt;
+    --unproven_replies_left_;
+  }
+  if (!std::exchange(known->told, true))
+    listener_->path_confirmed(probe.attempt, known->arrived_at, known->from, stamping);
+  // A mapping on the way was forgotten and made anew: the flow follows its sender to the new address.
+  if (bound_ && known->proven) bound_ = *known;
+
+  packet::ProbeReply reply;
+  reply.flow_id = id_;
+  reply.attempt = probe.attempt;
+  reply.nonce = known->nonce;
+  reply.sent = probe.sent;
+  return reply;
+}
+
+Flow::ProbedAddress* Flow::remember(const traffic::Datagram& datagram) {
+  const auto end = probed_.begin() + static_cast<std::ptrdiff_t>(probed_count_);
+  const auto found =
+      std::find_if(probed_.begin(), end, [&](const ProbedAddress& p) { return p.from == datagram.from; });
+  if (found != end) return &*found;
+
+  if (unproven_replies_left_ == 0) return nullptr;
+  ProbedAddress* slot = nullptr;
+  if (probed_count_ < probed_.size()) {
+    slot = &probed_[probed_count_++];
+  } else if (bound_) {
+    // Started: what is not the bound address has had its chance.
+    slot =
+        &*std::find_if(probed_.begin(), probed_.end(), [&](const ProbedAddress& p) { return p.from != bound_->from; });
+  } else {
+    return nullptr;
+  }
+  *slot = ProbedAddress{datagram.from, datagram.to, traffic::random_value<packet::Nonce>(), {}, false, false};
+  return slot;
+}
+
+std::string Flow::bind(const packet::Nonce& nonce, bool tc_required) {
+  if (bound_) return "the flow is running already";
+  const auto end = probed_.begin() + static_cast<std::ptrdiff_t>(probed_count_);
+  const auto found =
+      std::find_if(probed_.begin(), end, [&](const ProbedAddress& p) { return equal_secrets(p.nonce, nonce); });
+  if (found == end) return "the nonce is of no reply to a probe of this flow";
+  const Hook hook = found->stamping.hook;
+  if (tc_required && hook != Hook::tcx && hook != Hook::clsact)
+    return "the receiver requires TC stamps (--tc required), but " + found->stamping.reason;
+  found->proven = true;
+  bound_ = *found;
+  stamping_ = found->stamping;
+  return {};
+}
+
+void Flow::start(const decoder::FlowStart& start, std::unique_ptr<decoder::RecordWriter> writer) {
+  map_ = start.map;
+  writer_ = std::move(writer);
+  wait_until_ = start.map.to_receiver(start.start) + spec_.duration + kOvertime;
+  decoder_ = std::make_unique<decoder::FlowDecoder>(
+      start, [this](Interval&& interval) { listener_->interval(std::move(interval)); });
+}
+
+void Flow::data(const packet::Header& header, const traffic::Datagram& datagram, ReceiverTime rx_tc, ReceiverTime now) {
+  if (!started() || finished_) return;
+  const auto ignore = [&](decoder::Counted what) {
+    decoder_->count(what, 1, now);
+    if (writer_) writer_->count(what, 1, now);
+  };
+  if (datagram.from != bound_->from) return ignore(decoder::Counted::unbound);
+  if (datagram.bytes.size() != spec_.size) return ignore(decoder::Counted::invalid);
+
+  decoder::PacketObservation seen;
+  seen.sequence = packet::extend_sequence(header.sequence, decoder_->next_expected());
+  const nanoseconds near = now.time_since_epoch() - map_.offset;  // the sender's clock by now
+  seen.tx_user = SenderTime{nanoseconds{packet::extend_time(header.send_time, near.count())}};
+  seen.lateness = packet::decode_lateness(header.lateness);
+  seen.rx_tc = rx_tc;
+  seen.rx_user = now;
+  seen.size = static_cast<std::uint32_t>(datagram.bytes.size());
+  decoder_->packet(seen);
+  if (writer_) writer_->packet(seen);
+  if (sent_ && decoder_->distinct() >= *sent_) finish(sent_, now);
+}
+
+void Flow::lost_in_socket(std::uint64_t datagrams, ReceiverTime now) {
+  if (!started() || finished_) return;
+  decoder_->count(decoder::Counted::lost_in_socket, datagrams, now);
+  if (writer_) writer_->count(decoder::Counted::lost_in_socket, datagrams, now);
+}
+
+void Flow::shares_socket_with(std::uint32_t flows) { socket_flows_ = std::max(socket_flows_, flows); }
+
+void Flow::done(std::uint64_t packets, ReceiverTime now) {
+  if (!started() || finished_ || sent_) return;
+  sent_ = packets;
+  if (decoder_->distinct() >= packets) return finish(sent_, now);
+  const nanoseconds wait = std::clamp<nanoseconds>(3 * decoder_->largest_delay(), kShortestWait, kLongestWait);
+  wait_until_ = now + wait;
+}
+
+void Flow::abandon(ReceiverTime now) {
+  if (started() && !finished_) finish(sent_, now);
+  finished_ = true;
+}
+
+void Flow::tick(ReceiverTime now) {
+  if (!started() || finished_) return;
+  decoder_->advance(now);
+  if (now >= wait_until_) finish(sent_, now);
+}
+
+ReceiverTime Flow::next_tick() const {
+  if (!started() || finished_) return ReceiverTime::max();
+  return std::min(decoder_->interval_end(), wait_until_);
+}
+
+void Flow::finish(std::optional<std::uint64_t> sent, ReceiverTime now) {
+  decoder_->finish(sent, now);
+  finished_ = true;
+  listener_->finished(now, socket_flows_, std::move(writer_));
+}
+
+}  // namespace paceline::receiver

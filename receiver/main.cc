@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include "paceline/error.h"
+#include "paceline/receiver.h"
+#include "receiver/options.h"
+
+namespace {
+
+/// Logs the receiver's life to standard error, a line an event.
+class Log : public paceline::ReceiverObserver {
+ public:
+  void listening(std::uint16_t port, std::uint16_t data_port) override {
+    std::cerr << "listening: signalling port " << port << "/tcp, data port " << data_port << "/udp" << std::endl;
+  }
+
+  void stamping(paceline::Hook hook, const std::vector<std::string>& interfaces, const std::string& reason) override {
+    std::cerr << "receive stamps: " << to_string(hook);
+    for (std::size_t i = 0; i < interfaces.size(); ++i) std::cerr << (i == 0 ? " on " : ", ") << interfaces[i];
+    if (!reason.empty()) std::cerr << "; " << reason;
+    std::cerr << std::endl;
+  }
+
+  void session_opened(const std::string& peer) override { std::cerr << "session " << peer << ": opened" << std::endl; }
+
+  void session_closed(const std::string& peer, const std::string& why) override {
+    std::cerr << "session " << peer << ": closed" << (why.empty() ? "" : ": " + why) << std::endl;
+  }
+
+  void flow_started(const paceline::FlowResult& flow) override {
+    std::fprintf(stderr, "flow %08x: %g packets/s of %u bytes for %g s, stamped by %s\n", flow.flow_id,
+                 flow.spec.rate_pps, flow.spec.size, std::chrono::duration<double>(flow.spec.duration).count(),
+                 std::string(to_string(flow.stamping.hook)).c_str());
+  }
+
+  void flow_finished(const paceline::FlowResult& flow) override {
+    std::fprintf(stderr, "flow %08x: received %llu, lost %lld%s%s\n", flow.flow_id,
+                 static_cast<unsigned long long>(flow.received.packets), static_cast<long long>(flow.received.lost),
+                 flow.complete ? "" : ", partial: ", flow.incomplete_reason.c_str());
+  }
+
+  void warning(const std::string& text) override { std::cerr << "warning: " << text << std::endl; }
+};
+
+/// SIGINT and SIGTERM end the receiver in order. Must be called before other threads start.
+void stop_on_signals(std::stop_source stop) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  std::thread([signals, stop]() mutable {
+    for (;;) {
+      int signal = 0;
+      sigwait(&signals, &signal);
+      stop.request_stop();
+    }
+  }).detach();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  paceline::ReceiverSpec spec;
+  if (const auto exit_code = paceline::receiver::parse_options(argc, argv, spec)) return *exit_code;
+
+  std::stop_source stop;
+  stop_on_signals(stop);
+  Log log;
+  try {
+    paceline::serve(spec, log, stop.get_token());
+    return 0;
+  } catch (const paceline::UsageError& error) {
+    std::cerr << "paceline-recv: " << error.what() << '\n';
+    return 2;
+  } catch (const std::exception& error) {
+    std::cerr << "paceline-recv: " << error.what() << '\n';
+    return 1;
+  }
+}

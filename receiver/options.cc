@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+#include "receiver/options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "paceline/endpoint.h"
+#include "paceline/units.h"
+#include "paceline/version.h"
+
+namespace paceline::receiver {
+
+namespace {
+
+constexpr int kUsage = 2;
+
+/// "udp=30899,tcp=30899" or "30899": the data port as senders see it.
+std::uint16_t parse_advertised_udp(const std::vector<std::string>& parts) {
+  std::uint16_t udp = 0;
+  for (const std::string& part : parts) {
+    const auto equals = part.find('=');
+    const std::string protocol = equals == std::string::npos ? "udp" : part.substr(0, equals);
+    const std::uint16_t port = parse_port(equals == std::string::npos ? part : part.substr(equals + 1));
+    if (protocol == "udp") {
+      udp = port;
+    } else if (protocol != "tcp") {  // TCP's number is accepted for the day there are TCP flows
+      throw UsageError("'" + part + "': write udp=PORT or tcp=PORT");
+    }
+  }
+  if (udp == 0) throw UsageError("no UDP port is advertised: write udp=PORT");
+  return udp;
+}
+
+}  // namespace
+
+std::optional<int> parse_options(int argc, char** argv, ReceiverSpec& spec) {
+  CLI::App app("Receives what paceline-send sends, and measures it.", "paceline-recv");
+  app.set_version_flag("--version", std::string(kVersion));
+  app.get_formatter()->column_width(34);
+  std::vector<std::string> advertised;
+  std::vector<std::string> hooks;
+  std::string record_directory;
+
+  app.option_defaults()->group("Addresses");
+  app.add_option("--bind", spec.bind, "Address to listen on (default: all, IPv4 and IPv6)")->type_name("ADDR");
+  const auto any_port = CLI::Range(0, 65535).description("");
+  app.add_option("--port", spec.port, "Signalling port, TCP; 0: any free one (default 9000)")
+      ->check(any_port)
+      ->type_name("PORT");
+  app.add_option("--data-port", spec.data_port, "Data port, UDP; 0: any free one (default 8999)")
+      ->check(any_port)
+      ->type_name("PORT");
+  app.add_option("--advertise", advertised,
+                 "The data port as senders see it, where a NodePort or a NAT maps\n"
+                 "another number to it (environment: PACELINE_ADVERTISE)")
+      ->delimiter(',')
+      ->envname("PACELINE_ADVERTISE")
+      ->type_name("udp=PORT");
+
+  app.option_defaults()->group("Receive stamps");
+  app.add_option("--tc", spec.tc,
+                 "Stamp packets in a TC hook: auto (the best that works), required\n"
+                 "(refuse flows without), off (default auto)")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, TcMode>{{"auto", TcMode::automatic},
+                                                                        {"required", TcMode::required},
+                                                                        {"off", TcMode::off}})
+                      .description(""))
+      ->type_name("auto|required|off");
+  app.add_option("--interface", spec.interfaces,
+                 "Interface to hook, may be repeated (default: all that are up and\n"
+                 "no loopback)")
+      ->type_name("NAME");
+  app.add_option("--hooks", hooks, "Rungs of the ladder that may be used (default tcx,clsact,netstamp)")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"tcx", "clsact", "netstamp"}).description(""))
+      ->type_name("LIST");
+
+  app.option_defaults()->group("Results");
+  app.add_option("--record", record_directory, "Write a record file for each flow, there")->type_name("DIR");
+
+  app.option_defaults()->group("Limits");
+  app.add_option("--max-sessions", spec.limits.sessions, "Senders served at once (default 64)")
+      ->check(CLI::PositiveNumber.description(""))
+      ->type_name("N");
+  app.add_option("--max-flows", spec.limits.flows, "Flows served at once, of all senders (default 512)")
+      ->check(CLI::PositiveNumber.description(""))
+      ->type_name("N");
+  app.add_option_function<std::string>(
+         "--max-rate",
+         [&spec](const std::string& text) {
+           try {
+             spec.limits.rate_pps = units::parse_packet_rate(text);
+             if (spec.limits.rate_pps == 0) throw UsageError("a rate of 0 would refuse every flow");
+           } catch (const UsageError& error) {
+             throw CLI::ValidationError("--max-rate", error.what());
+           }
+         },
+         "Packets per second of a flow (default 2M)")
+      ->type_name("PPS");
+  app.footer(
+      "The TC hook needs CAP_BPF and CAP_NET_ADMIN (or root); without, the next rung is used.\n"
+      "SIGTERM and SIGINT end it, and senders get partial summaries.\n"
+      "Exit codes: 0 stopped, 1 set-up failed, 2 usage.");
+  try {
+    app.parse(argc, argv);
+    if (!advertised.empty()) spec.advertise_udp = parse_advertised_udp(advertised);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  } catch (const UsageError& error) {
+    std::cerr << "--advertise: " << error.what() << "\nRun with --help for more information.\n";
+    return kUsage;
+  }
+  const auto allowed = [&](const char* hook) {
+    return hooks.empty() || std::find(hooks.begin(), hooks.end(), hook) != hooks.end();
+  };
+  spec.allow_tcx = allowed("tcx");
+  spec.allow_clsact = allowed("clsact");
+  spec.allow_netstamp = allowed("netstamp");
+  if (!record_directory.empty()) spec.record_directory = record_directory;
+  return std::nullopt;
+}
+
+}  // namespace paceline::receiver

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+//
+// The ladder of receive stamps: TC program on TCX, on clsact, the kernel's own stamp, userspace time alone. What was
+// attached is only a promise; each flow's probe shows what a packet of its path really carries.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bpf/tc_hook.h"
+#include "paceline/receiver.h"
+#include "paceline/result.h"
+#include "traffic/data_socket.h"
+
+namespace paceline::receiver {
+
+class StampLadder {
+ public:
+  /// Attaches the TC program as far up the ladder as `spec` allows and the host lets it. Throws SetupError when
+  /// spec.tc is required and no hook could be attached.
+  StampLadder(const ReceiverSpec& spec, std::uint16_t data_port);
+
+  /// The best rung that is in place.
+  Hook hook() const;
+  std::vector<std::string> interfaces() const;
+  /// Why no better rung is; empty on TCX.
+  const std::string& reason() const { return reason_; }
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+  /// Whether the kernel's own stamps may be asked for where the TC program's are missing.
+  bool netstamp_allowed() const { return netstamp_allowed_; }
+  bool tc_required() const { return tc_required_; }
+
+  /// How this datagram, a probe, was stamped: its flow's rung.
+  Stamping judge(const traffic::Datagram& probe) const;
+
+ private:
+  std::optional<bpf::TcHook> hook_;
+  std::string reason_;
+  std::vector<std::string> warnings_;
+  bool netstamp_allowed_ = false;
+  bool tc_required_ = false;
+};
+
+}  // namespace paceline::receiver

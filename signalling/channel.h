@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "proto/frame.h"
+#include "proto/signalling.pb.h"
+
+namespace paceline::signalling {
+
+/// The channel is of no further use: the peer closed it, was silent for too long, or sent what cannot be right.
+class ChannelError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+inline constexpr std::uint32_t kLowestVersion = 1;
+inline constexpr std::uint32_t kHighestVersion = 1;
+
+inline constexpr std::size_t kMaxRequest = 64 * 1024;       // what a receiver reads from a sender
+inline constexpr std::size_t kMaxResult = 4 * 1024 * 1024;  // what a sender reads from a receiver
+
+inline constexpr std::chrono::seconds kHandshakeTime{5};     // for each message until the session stands
+inline constexpr std::chrono::seconds kHeartbeatEvery{2};    // both ways, when nothing else is sent
+inline constexpr std::chrono::seconds kSilenceLimit{10};     // without any message the peer is taken for gone
+inline constexpr std::size_t kMaxOutbox = 16 * 1024 * 1024;  // bytes waiting for a peer that does not read
+
+/// Messages over one TCP connection. Lives on its socket's executor, which one thread runs; send() may be called at
+/// any time there, receive() by one coroutine at a time.
+class Channel : public std::enable_shared_from_this<Channel> {
+ public:
+  /// Takes a connected socket. `max_message` bounds what is read.
+  static std::shared_ptr<Channel> create(asio::ip::tcp::socket socket, std::size_t max_message);
+
+  /// Opens with the preamble / expects it. The latter throws ChannelError if other bytes come first.
+  void send_preamble();
+  asio::awaitable<void> expect_preamble(std::chrono::steady_clock::duration limit);
+
+  /// Queues a message; errors surface in receive(). Starts no message after close().
+  void send(const wire::Message& message);
+
+  /// The next message other than a heartbeat. `limit` is for each of its frames, however their bytes trickle in; with
+  /// `heartbeats_count` any heartbeat renews it. Throws ChannelError.
+  asio::awaitable<wire::Message> receive(std::chrono::steady_clock::duration limit, bool heartbeats_count);
+
+  /// Sends heartbeats from now on until close(), which must be called then.
+  void start_heartbeats();
+
+  /// Waits until all that was queued has left, or the limit, and says that no more will come.
+  asio::awaitable<void> flush_and_shut_down(std::chrono::steady_clock::duration limit);
+  /// The same, and closes.
+  asio::awaitable<void> flush_and_close(std::chrono::steady_clock::duration limit);
+
+  void close();
+
+  /// Whether the peer closed the connection, rather than broke the rules or fell silent.
+  bool ended_by_peer() const { return ended_by_peer_; }
+
+  asio::any_io_executor executor() { return socket_.get_executor(); }
+  asio::ip::tcp::endpoint local() const { return local_; }
+  asio::ip::tcp::endpoint remote() const { return remote_; }
+
+ private:
+  Channel(asio::ip::tcp::socket socket, std::size_t max_message);
+
+  void write(std::string bytes);
+  asio::awaitable<void> drain();
+  asio::awaitable<void> beat();
+  asio::awaitable<std::size_t> read_some(std::chrono::steady_clock::time_point deadline);
+
+  asio::ip::tcp::socket socket_;
+  asio::ip::tcp::endpoint local_;
+  asio::ip::tcp::endpoint remote_;
+  frame::Reader reader_;
+  std::string chunk_;
+  asio::steady_timer read_deadline_;
+  asio::steady_timer write_deadline_;
+  asio::steady_timer heartbeat_;
+  asio::steady_timer drained_;  // cancelled when the outbox is empty
+  std::deque<std::string> outbox_;
+  std::size_t outbox_bytes_ = 0;
+  std::size_t written_ = 0;  // of the outbox's front
+  bool writing_ = false;
+  bool timed_out_ = false;
+  bool closed_ = false;
+  bool shut_down_ = false;  // for sending
+  bool ended_by_peer_ = false;
+  std::string failure_;  // why writing failed
+  std::chrono::steady_clock::time_point last_sent_{};
+};
+
+}  // namespace paceline::signalling

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include "decoder/histogram.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+namespace paceline::decoder {
+namespace {
+
+// The definition of a Distribution, without any economy.
+Distribution reference(const std::vector<std::int64_t>& values) {
+  Distribution all;
+  std::map<std::int32_t, std::uint64_t> counts;
+  for (const std::int64_t value : values) {
+    all.min = all.count == 0 ? value : std::min(all.min, value);
+    all.max = all.count == 0 ? value : std::max(all.max, value);
+    ++all.count;
+    all.sum += static_cast<uint128>(int128{value});
+    all.sum_squares += static_cast<uint128>(int128{value} * value);
+    ++counts[buckets::index_of(value)];
+  }
+  for (const auto& [index, count] : counts) all.buckets.push_back({index, count});
+  return all;
+}
+
+void record(Histogram& histogram, const std::vector<std::int64_t>& values) {
+  for (const std::int64_t value : values) histogram.record(value);
+}
+
+TEST(Histogram, NothingIsTheEmptyDistribution) {
+  Histogram histogram;
+  EXPECT_EQ(histogram.take(), Distribution{});
+}
+
+TEST(Histogram, EqualsTheDefinitionWhateverTheValues) {
+  std::mt19937_64 random(1);
+  Histogram histogram;  // one for all: take() must leave nothing behind
+  for (int round = 0; round < 300; ++round) {
+    std::vector<std::int64_t> values(random() % 400);
+    const auto spread = random() % 63;
+    for (auto& value : values) value = static_cast<std::int64_t>(random()) >> (spread + random() % (64 - spread));
+    record(histogram, values);
+    ASSERT_EQ(histogram.take(), reference(values));
+  }
+}
+
+TEST(Histogram, TheWholeRange) {
+  const std::vector<std::int64_t> values{std::numeric_limits<std::int64_t>::min(), -1, 0, 1,
+                                         std::numeric_limits<std::int64_t>::max()};
+  Histogram histogram;
+  record(histogram, values);
+  EXPECT_EQ(histogram.take(), reference(values));
+}
+
+TEST(Histogram, ABucketCountsBeyondItsCounter) {
+  Histogram histogram;
+  for (const std::uint64_t count : {65535ull, 65536ull, 65537ull, 131072ull, 200001ull}) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+      histogram.record(77);
+      if (i % 2 == 0) histogram.record(-5000);
+    }
+    const Distribution taken = histogram.take();
+    ASSERT_EQ(taken.buckets.size(), 2u);
+    EXPECT_EQ(taken.buckets[0].count, (count + 1) / 2);
+    EXPECT_EQ(taken.buckets[1].count, count);
+    EXPECT_EQ(taken.count, count + (count + 1) / 2);
+  }
+}
+
+TEST(Histogram, IntervalsMergeToTheWhole) {
+  std::mt19937_64 random(2);
+  std::vector<std::int64_t> all;
+  Histogram histogram;
+  Distribution merged;
+  for (int interval = 0; interval < 50; ++interval) {
+    std::vector<std::int64_t> values(random() % 100);
+    for (auto& value : values) value = static_cast<std::int64_t>(random() % 100'000) - 1000;
+    record(histogram, values);
+    merged.merge(histogram.take());
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  EXPECT_EQ(merged, reference(all));
+}
+
+}  // namespace
+}  // namespace paceline::decoder

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+//
+// Record files of test streams.
+#pragma once
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "decoder/record_writer.h"
+#include "tests/unit/decoder/stream.h"
+
+namespace paceline::decoder::testing {
+
+/// A name for a file that does not exist yet; what was made under it goes in the end.
+class TemporaryFile {
+ public:
+  TemporaryFile() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "paceline-test-XXXXXX").string();
+    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp " + pattern);
+    directory_ = pattern;
+  }
+  ~TemporaryFile() { std::filesystem::remove_all(directory_); }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  std::filesystem::path path() const { return directory_ / "flow.paceline"; }
+  std::vector<std::uint8_t> read() const {
+    std::ifstream file(path(), std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  void write(const std::vector<std::uint8_t>& bytes) const {
+    std::ofstream file(path(), std::ios::binary | std::ios::trunc);
+    file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  }
+
+ private:
+  std::filesystem::path directory_;
+};
+
+/// The result that a receiver makes of its intervals, path and all.
+inline FlowResult live_result(const Stream& stream, const std::vector<Interval>& intervals) {
+  FlowResult result = total_of(intervals);
+  result.flow_id = stream.start.flow_id;
+  result.spec = stream.start.spec;
+  result.path.dialled = "192.0.2.7:30899";
+  result.complete = true;
+  result.sent.packets = stream.sent;
+  result.sent.lateness = result.statistics.segments[3];
+  result.duplicate_window = FlowDecoder(stream.start, [](Interval&&) {}).duplicate_window();
+  result.socket_flows = 1;
+  result.stamping.hook = stream.start.hook;
+  result.clock.verdict = ClockVerdict::estimated;
+  result.clock.offset = stream.start.map.offset;
+  return result;
+}
+
+/// The stream through a real writer, slowly enough for its ring; what finish() answers.
+inline std::string write_record(const std::filesystem::path& path, const Stream& stream, const FlowResult& result,
+                                std::size_t burst = 500,
+                                std::chrono::milliseconds pause = std::chrono::milliseconds(45)) {
+  RecordWriter writer(path, stream.start);
+  std::size_t handed_over = 0;
+  for (const Call& call : stream.calls) {
+    feed(writer, call);
+    if (++handed_over % burst == 0) std::this_thread::sleep_for(pause);
+  }
+  return writer.finish(result, stream.finished);
+}
+
+}  // namespace paceline::decoder::testing

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "paceline/decoder.h"
+#include "tests/unit/decoder/golden.h"
+#include "tests/unit/decoder/record_file.h"
+#include "tests/unit/decoder/stream.h"
+
+namespace paceline::decoder {
+namespace {
+
+using namespace testing;
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+RunResult typical_run() {
+  const Stream stream = make_stream(3, 2000, {.loss = 0.001, .duplicates = 0.001, .delayed = 0.002, .unstamped = 0});
+  FlowResult flow = live_result(stream, decode_live(stream));
+  flow.path = {"192.0.2.7:30899",
+               "10.244.1.5:8999",
+               "10.0.0.4:41512",
+               "192.168.1.4:41512",
+               true,
+               true,
+               3,
+               812345ns,
+               {{"192.0.2.7:30899", "user", 3, "confirmed"}}};
+  flow.sent.bytes = flow.sent.packets * flow.spec.size;
+  flow.sent.span = 1999ms;
+  flow.stamping = {Hook::tcx, "eth0", ""};
+  flow.clock = {ClockVerdict::estimated, 1000s, 2400ns, -310ns, 8, 8, 36us};
+  RunResult run;
+  run.version = "0.1.0";
+  run.started_at = "2025-03-01T12:00:00Z";
+  run.sender = {"6.1.0-18-amd64", "A CPU of the client", 2, "tsc"};
+  run.receiver = {"6.1.0-18-amd64", "A CPU of the node", 4, "kvm-clock"};
+  run.flows.push_back(flow);
+  return run;
+}
+
+// Everything that deserves a word at once.
+RunResult troubled_run() {
+  Trouble trouble;
+  trouble.map_error = 100'000;
+  trouble.lost_tail = 100;
+  const Stream stream = make_stream(4, 1000, trouble, Hook::none);
+  FlowResult flow = live_result(stream, decode_live(stream));
+  flow.complete = false;
+  flow.incomplete_reason = "the sender vanished\x1b[2J";
+  flow.path.candidates = {{"192.0.2.7:8999", "receiver's port", 64, "no reply in 2 s"},
+                          {"192.0.2.7:30899", "advertised", 1, "confirmed"}};
+  flow.sent.missed_slots = 4;
+  flow.sent.send_retries = 2;
+  flow.sent.pacing = Pacing::sleep;
+  flow.socket_flows = 3;
+  flow.received.beyond_window = 1;
+  flow.stamping = {Hook::none, "", "BPF needs CAP_BPF and CAP_NET_ADMIN"};
+  flow.clock.error_bound = 250us;
+  RunResult run;
+  run.version = "0.1.0";
+  run.flows = {flow, FlowResult{}};
+  return run;
+}
+
+std::string rows() {
+  std::string text = render_text_header() + '\n';
+  for (const Interval& interval : decode_live(make_stream(3, 300))) text += render_text_row(interval, 1000) + '\n';
+  return text;
+}
+
+std::size_t longest_line(const std::string& text) {
+  std::size_t longest = 0;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) longest = std::max(longest, line.size());
+  return longest;
+}
+
+TEST(RenderText, ATypicalRun) { expect_golden("typical.txt", render_text(typical_run())); }
+TEST(RenderText, ATroubledRun) { expect_golden("troubled.txt", render_text(troubled_run())); }
+TEST(RenderText, Rows) { expect_golden("rows.txt", rows()); }
+
+TEST(RenderText, FitsItsColumns) {
+  EXPECT_LE(longest_line(render_text(typical_run())), 110u);
+  EXPECT_LE(longest_line(render_text(troubled_run())), 110u);
+  EXPECT_LE(longest_line(rows()), 110u);
+}
+
+TEST(RenderText, RowsAlignWhateverTheirSize) {
+  Interval large;
+  large.index = 9999;
+  large.start = 99998s;
+  large.end = 99999s;
+  large.received.packets = 2'000'000;
+  large.last_arrival = 1s;
+  EXPECT_EQ(render_text_row(large, 2e6).size(), render_text_header().size());
+  EXPECT_EQ(render_text_row(Interval{}, 1000).size(), render_text_header().size());
+}
+
+TEST(RenderText, TheLastRowsEndIsRoundedUnlessTheRowIsShort) {
+  Interval row;
+  row.end = 999'762'100ns;
+  EXPECT_THAT(render_text_row(row, 1000), HasSubstr(" 0-0.9997621 s "));
+  row.last = true;
+  EXPECT_THAT(render_text_row(row, 1000), HasSubstr(" 0-1 s "));
+  row.start = 950ms;
+  EXPECT_THAT(render_text_row(row, 1000), HasSubstr(" 0.95-0.9997621 s "));
+}
+
+TEST(RenderText, APeersTextCannotSteerTheTerminal) { EXPECT_THAT(render_text(troubled_run()), Not(HasSubstr("\x1b"))); }
+
+TEST(RenderText, ColourIsForThoseWhoAskedForIt) {
+  EXPECT_THAT(render_text(troubled_run(), {.colour = true}), HasSubstr("\x1b[31mPARTIAL RESULT"));
+}
+
+TEST(RenderText, AnEmptyRunIsNoNumbers) {
+  const std::string text = render_text({"0.1.0", "", {}, {}, {FlowResult{}}});
+  EXPECT_THAT(text, HasSubstr("the sender did not tell"));
+  EXPECT_THAT(text, Not(HasSubstr("nan")));
+}
+
+TEST(RenderJson, ATypicalRun) { expect_golden("typical.json", render_json(typical_run()) + '\n'); }
+TEST(RenderJson, ATroubledRun) { expect_golden("troubled.json", render_json(troubled_run()) + '\n'); }
+
+TEST(RenderJson, NumbersAreTheModelsOwn) {
+  const RunResult run = typical_run();
+  const FlowResult& flow = run.flows[0];
+  const auto json = nlohmann::json::parse(render_json(run));
+  EXPECT_TRUE(json.at("complete").get<bool>());
+  const auto& rendered = json.at("flows").at(0);
+  EXPECT_EQ(rendered.at("received").at("lost").get<std::int64_t>(), flow.received.lost);
+  EXPECT_EQ(rendered.at("received").at("rate_pps").get<double>(),
+            rate_pps(flow.received.packets, flow.last_arrival - flow.first_arrival));
+  const auto& delay = rendered.at("segments").at(0).at("delay_ns");
+  EXPECT_EQ(delay.at("mean").get<double>(), flow.statistics.segments[0].mean());
+  EXPECT_EQ(delay.at("p999").get<std::int64_t>(), flow.statistics.segments[0].quantile(0.999));
+  EXPECT_EQ(rendered.at("clock").at("offset_ns").get<std::int64_t>(), 1'000'000'000'000);
+}
+
+TEST(RenderJson, NothingMeasuredIsNull) {
+  const auto json = nlohmann::json::parse(render_json({"0.1.0", "", {}, {}, {FlowResult{}}}));
+  const auto& flow = json.at("flows").at(0);
+  EXPECT_EQ(flow.at("segments").at(0).at("delay_ns").at("count"), 0);
+  EXPECT_TRUE(flow.at("segments").at(0).at("delay_ns").at("min").is_null());
+  EXPECT_TRUE(json.at("started_at").is_null());
+  EXPECT_FALSE(json.at("complete").get<bool>());
+}
+
+TEST(RenderJson, BytesThatAreNoTextAreReplaced) {
+  RunResult run = typical_run();
+  run.flows[0].path.dialled = "\xFF\xFE";
+  EXPECT_NO_THROW(nlohmann::json::parse(render_json(run)));
+}
+
+TEST(RenderNdjson, ALineAnIntervalThenTheSummary) {
+  Interval interval;
+  interval.index = 7;
+  interval.corrections = {{3, -2}};
+  const std::string line = render_ndjson(1, interval);
+  EXPECT_THAT(line, Not(HasSubstr("\n")));
+  const auto json = nlohmann::json::parse(line);
+  EXPECT_EQ(json.at("type"), "interval");
+  EXPECT_EQ(json.at("flow"), 1);
+  EXPECT_EQ(json.at("index"), 7);
+  EXPECT_EQ(json.at("corrections").at(0).at("lost"), -2);
+  const std::string summary = render_ndjson(typical_run());
+  EXPECT_THAT(summary, Not(HasSubstr("\n")));
+  auto members = nlohmann::json::parse(summary);
+  EXPECT_EQ(members.at("type"), "summary");
+  members.erase("type");
+  EXPECT_EQ(members, nlohmann::json::parse(render_json(typical_run())));
+}
+
+}  // namespace
+}  // namespace paceline::decoder

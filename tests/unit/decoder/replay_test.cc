@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+//
+// What a record file gives back equals what the receiver had.
+#include "decoder/replay.h"
+
+#include <gtest/gtest.h>
+
+#include "decoder/record_writer.h"
+#include "tests/unit/decoder/record_file.h"
+#include "tests/unit/decoder/stream.h"
+
+namespace paceline::decoder {
+namespace {
+
+using namespace testing;
+
+TEST(Replay, EqualsTheLiveResultToTheDigit) {
+  for (std::uint64_t seed = 0; seed < 4; ++seed) {
+    Trouble trouble;
+    trouble.lost_tail = seed * 5;
+    trouble.map_error = seed % 2 ? 60'000 : 0;  // negative delays
+    const Stream stream = make_stream(seed, 3000, trouble, seed == 3 ? Hook::none : Hook::clsact);
+    const auto live = decode_live(stream);
+    const FlowResult result = live_result(stream, live);
+    const TemporaryFile file;
+    ASSERT_EQ(write_record(file.path(), stream, result), "");
+
+    std::vector<Interval> replayed;
+    const Replay replay = paceline::replay(file.path(), [&](const Interval& interval, const FlowSpec& spec) {
+      EXPECT_EQ(spec, stream.start.spec);
+      replayed.push_back(interval);
+    });
+    EXPECT_EQ(replay.damage, std::vector<std::string>{});
+    EXPECT_EQ(replayed, live);
+    EXPECT_EQ(replay.result, result);
+    EXPECT_EQ(replay.recorded_at.size(), std::string("2000-01-01T00:00:00Z").size());
+  }
+}
+
+TEST(Replay, WithoutASendersWordOnlyGapsAreLost) {
+  Trouble trouble;
+  trouble.lost_tail = 500;
+  Stream stream = make_stream(9, 1000, trouble);
+  std::vector<Interval> live;
+  FlowDecoder decoder(stream.start, [&](Interval&& interval) { live.push_back(std::move(interval)); });
+  for (const Call& call : stream.calls) feed(decoder, call);
+  decoder.finish(std::nullopt, stream.finished);
+  FlowResult result = live_result(stream, live);
+  result.sent = {};
+  result.complete = false;
+  result.incomplete_reason = "the sender vanished";
+  const TemporaryFile file;
+  ASSERT_EQ(write_record(file.path(), stream, result), "");
+  const Replay replay = paceline::replay(file.path());
+  EXPECT_EQ(replay.damage, std::vector<std::string>{});
+  EXPECT_EQ(replay.result, result);
+}
+
+TEST(Replay, TheOffsetInUseIsTheHeadsWhateverTheTailKnows) {
+  const Stream stream = make_stream(2, 100);
+  FlowResult result = live_result(stream, decode_live(stream));
+  result.clock = {};  // the sender vanished before it could tell
+  const TemporaryFile file;
+  ASSERT_EQ(write_record(file.path(), stream, result), "");
+  const Replay replay = paceline::replay(file.path());
+  EXPECT_EQ(replay.result.clock.offset, stream.start.map.offset);
+  EXPECT_EQ(replay.result.clock.verdict, ClockVerdict::unknown);
+}
+
+TEST(Replay, AResultThatTheRecordsContradictIsToldOf) {
+  const Stream stream = make_stream(1, 200);
+  FlowResult result = live_result(stream, decode_live(stream));
+  ++result.received.packets;
+  const TemporaryFile file;
+  ASSERT_EQ(write_record(file.path(), stream, result), "");
+  const Replay replay = paceline::replay(file.path());
+  EXPECT_EQ(replay.damage.size(), 1u);
+  EXPECT_FALSE(replay.result.complete);
+}
+
+TEST(Replay, WhatIsNoRecordFileIsRefused) {
+  const TemporaryFile file;
+  EXPECT_THROW(paceline::replay(file.path()), FileError) << "missing";
+  file.write({});
+  EXPECT_THROW(paceline::replay(file.path()), FileError) << "empty";
+  file.write(std::vector<std::uint8_t>(1000, 'x'));
+  EXPECT_THROW(paceline::replay(file.path()), FileError) << "something else";
+  EXPECT_THROW(paceline::replay(file.path().parent_path()), FileError) << "a directory";
+}
+
+}  // namespace
+}  // namespace paceline::decoder

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+#include "receiver/data_path.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/unit/receiver/recording_listener.h"
+#include "traffic/clock_source.h"
+
+namespace paceline::receiver {
+namespace {
+
+using namespace std::chrono_literals;
+using traffic::Address;
+
+/// A sender's socket, connected: only datagrams from the address that it dialled reach it.
+class Client {
+ public:
+  explicit Client(const Address& to) : fd_(socket(to.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_storage address;
+    const socklen_t length = to.to_sockaddr(address, to.is_v4() ? AF_INET : AF_INET6);
+    EXPECT_EQ(connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), length), 0);
+  }
+
+  void send(std::span<const std::uint8_t> bytes) {
+    ASSERT_EQ(::send(fd_.get(), bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+  }
+
+  std::optional<std::vector<std::uint8_t>> receive(int milliseconds = 20'000) {
+    pollfd watched{fd_.get(), POLLIN, 0};
+    if (poll(&watched, 1, milliseconds) != 1) return std::nullopt;
+    std::vector<std::uint8_t> bytes(65536);
+    const ssize_t size = recv(fd_.get(), bytes.data(), bytes.size(), 0);
+    if (size < 0) return std::nullopt;
+    bytes.resize(static_cast<std::size_t>(size));
+    return bytes;
+  }
+
+ private:
+  traffic::FileDescriptor fd_;
+};
+
+struct TestFlow {
+  explicit TestFlow(std::uint32_t flow_id) : id(flow_id) {
+    secret.fill(static_cast<std::uint8_t>(flow_id));
+    spec.rate_pps = 1000;
+    spec.size = 64;
+    spec.duration = 10s;
+  }
+
+  std::array<std::uint8_t, packet::kProbeSize> probe(std::uint32_t attempt, const packet::Nonce& nonce = {}) const {
+    packet::Probe probe;
+    probe.flow_id = id;
+    probe.attempt = attempt;
+    probe.secret = secret;
+    probe.nonce = nonce;
+    probe.sent = 4711;
+    return packet::encode(probe);
+  }
+
+  std::array<std::uint8_t, 64> data(std::uint32_t sequence) const {
+    std::array<std::uint8_t, 64> bytes{};
+    packet::Header header;
+    header.flow_id = id;
+    header.sequence = sequence;
+    header.send_time = static_cast<std::uint64_t>(traffic::now<SenderClock>().time_since_epoch().count());
+    packet::encode(header, bytes);
+    return bytes;
+  }
+
+  std::uint32_t id;
+  packet::Secret secret;
+  FlowSpec spec;
+  std::shared_ptr<Told> told = std::make_shared<Told>();
+};
+
+ReceiverSpec unprivileged() {
+  ReceiverSpec spec;
+  spec.tc = TcMode::off;
+  return spec;
+}
+
+class DataPathTest : public testing::Test {
+ protected:
+  DataPathTest() {
+    traffic::DataSocket socket("", 0);
+    port_ = socket.port();
+    path_.emplace(std::move(socket), ladder_, 0ns);
+  }
+
+  Address at(const char* ip) const { return Address::parse(ip, port_); }
+
+  void add(const TestFlow& flow) {
+    path_->add(std::make_unique<Flow>(flow.id, flow.secret, flow.spec, std::make_unique<RecordingListener>(flow.told)));
+  }
+
+  /// Probes until there is an answer; the flow may have been added a moment ago.
+  static packet::ProbeReply expect_reply(Client& client, const TestFlow& flow, std::uint32_t attempt,
+                                         const packet::Nonce& nonce = {}) {
+    client.send(flow.probe(attempt, nonce));
+    const auto bytes = client.receive();
+    const auto reply = bytes ? packet::decode_probe_reply(*bytes) : std::nullopt;
+    EXPECT_TRUE(reply.has_value()) << "no reply to attempt " << attempt;
+    return reply.value_or(packet::ProbeReply{});
+  }
+
+  /// Binds and starts the flow; what became of its binding.
+  DataPath::Bound start(const TestFlow& flow, const packet::Nonce& nonce) {
+    std::promise<DataPath::Bound> promised;
+    path_->bind(flow.id, nonce, [&](const DataPath::Bound& told) { promised.set_value(told); });
+    const DataPath::Bound bound = promised.get_future().get();
+    if (!bound.refused.empty()) return bound;
+    decoder::FlowStart start;
+    start.flow_id = flow.id;
+    start.spec = flow.spec;
+    start.start = traffic::now<SenderClock>();
+    start.hook = bound.stamping.hook;
+    std::promise<DataPath::Started> started;
+    path_->start(start, nullptr, [&](const DataPath::Started& told) { started.set_value(told); });
+    EXPECT_GT(started.get_future().get().duplicate_window, 0u);
+    return bound;
+  }
+
+  const StampLadder ladder_{unprivileged(), 1};
+  std::uint16_t port_ = 0;
+  std::optional<DataPath> path_;
+};
+
+TEST_F(DataPathTest, AnswersProbesFromTheAddressThatWasDialled) {
+  for (const char* ip : {"127.0.0.1", "127.0.0.3", "::1"}) {
+    const TestFlow flow(static_cast<std::uint32_t>(std::string(ip).size() + 100));
+    add(flow);
+    Client client(at(ip));
+    const nanoseconds before = traffic::now<ReceiverClock>().time_since_epoch();
+    const auto reply = expect_reply(client, flow, 9);
+    const nanoseconds after = traffic::now<ReceiverClock>().time_since_epoch();
+    EXPECT_EQ(reply.flow_id, flow.id);
+    EXPECT_EQ(reply.attempt, 9u);
+    EXPECT_EQ(reply.sent, 4711u);
+    EXPECT_GE(reply.received, static_cast<std::uint64_t>(before.count()));
+    EXPECT_GE(reply.replied, reply.received);
+    EXPECT_LE(reply.replied, static_cast<std::uint64_t>(after.count()));
+    const std::scoped_lock lock(flow.told->mutex);
+    ASSERT_EQ(flow.told->confirmed.size(), 1u);
+    EXPECT_EQ(flow.told->confirmed[0].arrived_at, at(ip).to_string());
+    path_->remove(flow.id);
+  }
+}
+
+TEST_F(DataPathTest, NoReplyIsLargerThanItsProbeAndWhatIsNoProbeGetsNone) {
+  const TestFlow flow(7);
+  add(flow);
+  Client client(at("127.0.0.1"));
+  const auto probe = flow.probe(1);
+  // Cut short, too long, of another magic or type, with a wrong secret, for a flow that there is not.
+  client.send(std::span(probe).first(63));
+  std::vector<std::uint8_t> padded(probe.begin(), probe.end());
+  padded.push_back(0);
+  client.send(padded);
+  for (const std::size_t at : {0u, 1u, 2u, 20u}) {
+    auto damaged = probe;
+    damaged[at] ^= 0x40;
+    client.send(damaged);
+  }
+  client.send(std::vector<std::uint8_t>{});
+  client.send(std::vector<std::uint8_t>(1400, 0xD1));
+  client.send(flow.data(0));  // not started
+  // Datagrams of one socket arrive in order: the first answer is to the valid probe.
+  client.send(flow.probe(2));
+  const auto bytes = client.receive();
+  ASSERT_TRUE(bytes.has_value());
+  EXPECT_LE(bytes->size(), probe.size());
+  const auto reply = packet::decode_probe_reply(*bytes);
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_EQ(reply->attempt, 2u);
+  EXPECT_FALSE(client.receive(50).has_value());
+}
+
+TEST_F(DataPathTest, SeveralFlowsAreKeptApart) {
+  std::vector<TestFlow> flows;
+  std::vector<Client> clients;
+  for (std::uint32_t id = 1; id <= 5; ++id) {
+    flows.emplace_back(id);
+    clients.emplace_back(at(id % 2 == 0 ? "127.0.0.1" : "::1"));
+    add(flows.back());
+  }
+  for (std::size_t i = 0; i < flows.size(); ++i) {
+    const auto reply = expect_reply(clients[i], flows[i], 1);
+    EXPECT_EQ(start(flows[i], reply.nonce).refused, "");
+  }
+  for (std::uint32_t sequence = 0; sequence < 50; ++sequence) {
+    for (std::size_t i = 0; i < flows.size(); ++i) {
+      if (sequence < 10 * (i + 1)) clients[i].send(flows[i].data(sequence));
+      clients[i].send(flows[(i + 1) % flows.size()].data(sequence));  // another's id from this address
+    }
+  }
+  for (std::size_t i = 0; i < flows.size(); ++i) path_->done(flows[i].id, 10 * (i + 1));
+  for (std::size_t i = 0; i < flows.size(); ++i) {
+    ASSERT_TRUE(flows[i].told->wait_until([&] { return flows[i].told->finished == 1; }));
+    const Received total = flows[i].told->total();
+    EXPECT_EQ(total.packets, 10 * (i + 1));
+    EXPECT_EQ(total.lost, 0);
+    EXPECT_LE(total.unbound, 50u);  // some came after the end
+    EXPECT_GT(total.unbound, 0u);
+    EXPECT_EQ(flows[i].told->socket_flows, 5u);
+  }
+}
+
+TEST_F(DataPathTest, AFlowEndsWithItsLastPacket) {
+  const TestFlow flow(7);
+  add(flow);
+  Client client(at("127.0.0.1"));
+  const auto reply = expect_reply(client, flow, 1);
+  const auto bound = start(flow, reply.nonce);
+  EXPECT_EQ(bound.refused, "");
+  EXPECT_EQ(bound.stamping.hook, Hook::none);
+  client.send(flow.data(0));
+  path_->done(flow.id, 2);
+  client.send(flow.data(1));
+  ASSERT_TRUE(flow.told->wait_until([&] { return flow.told->finished == 1; }));
+  EXPECT_EQ(flow.told->total().packets, 2u);
+  EXPECT_TRUE(flow.told->intervals.back().last);
+  client.send(flow.probe(2, reply.nonce));  // it is forgotten
+  EXPECT_FALSE(client.receive(50).has_value());
+}
+
+TEST_F(DataPathTest, IntervalsEndOnTheirOwn) {
+  TestFlow flow(7);
+  flow.spec.interval = 20ms;
+  add(flow);
+  Client client(at("127.0.0.1"));
+  ASSERT_EQ(start(flow, expect_reply(client, flow, 1).nonce).refused, "");
+  ASSERT_TRUE(flow.told->wait_until([&] { return flow.told->intervals.size() >= 3; }));
+  path_->remove(flow.id);
+  ASSERT_TRUE(flow.told->wait_until([&] { return flow.told->finished == 1; }));
+}
+
+TEST_F(DataPathTest, StartIsRefusedForAForeignNonceAndForNoFlow) {
+  const TestFlow flow(7);
+  add(flow);
+  EXPECT_THAT(start(flow, packet::Nonce{}).refused, testing::HasSubstr("nonce"));
+  EXPECT_THAT(start(TestFlow(8), packet::Nonce{}).refused, testing::HasSubstr("gone"));
+}
+
+TEST_F(DataPathTest, ARemovedFlowIsFinishedAndAnUnstartedOneForgotten) {
+  const TestFlow running(1), idle(2);
+  add(running);
+  add(idle);
+  Client client(at("127.0.0.1"));
+  ASSERT_EQ(start(running, expect_reply(client, running, 1).nonce).refused, "");
+  client.send(running.data(0));
+  client.send(running.probe(2));  // answered after the data was taken
+  ASSERT_TRUE(client.receive().has_value());
+  path_->remove(idle.id);
+  path_->remove(running.id);
+  path_->remove(running.id);
+  path_->done(running.id, 1);
+  ASSERT_TRUE(running.told->wait_until([&] { return running.told->finished == 1; }));
+  EXPECT_EQ(running.told->total().packets, 1u);
+  path_.reset();
+  EXPECT_EQ(idle.told->finished, 0);
+  EXPECT_EQ(running.told->finished, 1);
+}
+
+TEST_F(DataPathTest, CarriesOutWhatWasAskedBeforeItEnds) {
+  const TestFlow flow(1);
+  add(flow);
+  Client client(at("127.0.0.1"));
+  ASSERT_EQ(start(flow, expect_reply(client, flow, 1).nonce).refused, "");
+  path_->remove(flow.id);
+  path_.reset();
+  EXPECT_EQ(flow.told->finished, 1);
+}
+
+}  // namespace
+}  // namespace paceline::receiver

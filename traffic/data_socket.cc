@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+#include "traffic/data_socket.h"
+
+#include <linux/net_tstamp.h>
+#include <linux/sock_diag.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+#include "paceline/endpoint.h"
+#include "paceline/error.h"
+
+namespace paceline::traffic {
+
+namespace {
+
+constexpr std::size_t kLargestDatagram = 65536;
+constexpr int kWantedBuffer = 8 * 1024 * 1024;
+
+template <class T>
+bool set_option(int fd, int level, int name, const T& value) {
+  return setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+std::string error_text(int error) { return std::strerror(error); }
+
+/// One socket for both families where the host has IPv6, else IPv4 alone.
+std::pair<FileDescriptor, int> open_socket(const std::optional<Address>& bind) {
+  const bool want_v6 = !bind || !bind->is_v4();
+  if (want_v6) {
+    FileDescriptor fd(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (fd && (bind || set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0))) return {std::move(fd), AF_INET6};
+    if (bind) throw SetupError("opening a UDP socket over IPv6: " + error_text(errno));
+  }
+  FileDescriptor fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) throw SetupError("opening a UDP socket: " + error_text(errno));
+  return {std::move(fd), AF_INET};
+}
+
+}  // namespace
+
+struct DataSocket::Buffers {
+  std::array<std::array<std::uint8_t, kLargestDatagram>, kBatch> payload;
+  struct alignas(cmsghdr) Control {
+    std::array<std::uint8_t, 256> bytes;
+  };
+  std::array<Control, kBatch> control;
+  std::array<sockaddr_storage, kBatch> source;
+  std::array<iovec, kBatch> vectors;
+  std::array<mmsghdr, kBatch> messages;
+  std::array<Datagram, kBatch> datagrams;
+};
+
+DataSocket::DataSocket(const std::string& bind_to, std::uint16_t port)
+    : family_(AF_INET6), buffers_(new Buffers, [](Buffers* buffers) { delete buffers; }) {
+  std::optional<Address> wanted;
+  if (!bind_to.empty()) wanted = Address::parse(bind_to, port);
+  std::tie(fd_, family_) = open_socket(wanted);
+  const int fd = fd_.get();
+
+  in6_addr any{};
+  if (family_ == AF_INET) any.s6_addr[10] = any.s6_addr[11] = 0xFF;
+  sockaddr_storage address;
+  const socklen_t length = wanted.value_or(Address(any, port)).to_sockaddr(address, family_);
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), length) != 0) {
+    const int error = errno;
+    const std::string where = to_string(Endpoint{bind_to.empty() ? "*" : bind_to, port});
+    throw SetupError("data port " + where + "/udp: " + error_text(error) +
+                     (error == EADDRINUSE ? "; is another receiver running? Choose another with --data-port" : ""));
+  }
+  sockaddr_storage bound{};
+  socklen_t bound_length = sizeof bound;
+  getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &bound_length);
+  port_ = Address::from(bound).port();
+
+  if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, kWantedBuffer)) set_option(fd, SOL_SOCKET, SO_RCVBUF, kWantedBuffer);
+  int granted = 0;
+  socklen_t granted_length = sizeof granted;
+  getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &granted_length);
+  buffer_bytes_ = static_cast<std::size_t>(granted);
+
+  const bool told = family_ == AF_INET6 ? set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+                                        : set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+  if (!told) throw SetupError("asking for the destination of datagrams (PKTINFO): " + error_text(errno));
+  // SOFTWARE without RX_SOFTWARE: the TC program's stamp is reported, the kernel's own stays switched off.
+  set_option(fd, SOL_SOCKET, SO_TIMESTAMPING, static_cast<int>(SOF_TIMESTAMPING_SOFTWARE));
+
+  for (std::size_t i = 0; i < kBatch; ++i) buffers_->vectors[i] = {buffers_->payload[i].data(), kLargestDatagram};
+}
+
+void DataSocket::enable_netstamp() {
+  set_option(fd_.get(), SOL_SOCKET, SO_TIMESTAMPING,
+             static_cast<int>(SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_RX_SOFTWARE));
+}
+
+namespace {
+
+void read_control(msghdr& header, Datagram& datagram, std::uint16_t port) {
+  for (cmsghdr* message = CMSG_FIRSTHDR(&header); message != nullptr; message = CMSG_NXTHDR(&header, message)) {
+    if (message->cmsg_level == SOL_SOCKET && message->cmsg_type == SO_TIMESTAMPING) {
+      timespec stamp;
+      std::memcpy(&stamp, CMSG_DATA(message), sizeof stamp);
+      datagram.stamp.raw = stamp.tv_sec * 1'000'000'000 + stamp.tv_nsec;
+    } else if (message->cmsg_level == IPPROTO_IPV6 && message->cmsg_type == IPV6_PKTINFO) {
+      in6_pktinfo info;
+      std::memcpy(&info, CMSG_DATA(message), sizeof info);
+      const bool link_local = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr);
+      datagram.to = Address(info.ipi6_addr, port, link_local ? info.ipi6_ifindex : 0);
+      datagram.interface = info.ipi6_ifindex;
+    } else if (message->cmsg_level == IPPROTO_IP && message->cmsg_type == IP_PKTINFO) {
+      in_pktinfo info;
+      std::memcpy(&info, CMSG_DATA(message), sizeof info);
+      sockaddr_storage address{};
+      auto& v4 = reinterpret_cast<sockaddr_in&>(address);
+      v4.sin_family = AF_INET;
+      v4.sin_port = htons(port);
+      v4.sin_addr = info.ipi_addr;
+      datagram.to = Address::from(address);
+      datagram.interface = static_cast<std::uint32_t>(info.ipi_ifindex);
+    }
+  }
+}
+
+}  // namespace
+
+std::span<const Datagram> DataSocket::receive() {
+  for (std::size_t i = 0; i < kBatch; ++i) {
+    msghdr& header = buffers_->messages[i].msg_hdr;
+    header = {};
+    header.msg_name = &buffers_->source[i];
+    header.msg_namelen = sizeof buffers_->source[i];
+    header.msg_iov = &buffers_->vectors[i];
+    header.msg_iovlen = 1;
+    header.msg_control = buffers_->control[i].bytes.data();
+    header.msg_controllen = buffers_->control[i].bytes.size();
+  }
+  const int count = recvmmsg(fd_.get(), buffers_->messages.data(), kBatch, MSG_DONTWAIT, nullptr);
+  if (count <= 0) return {};
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+    Datagram& datagram = buffers_->datagrams[i];
+    datagram = {};
+    datagram.bytes = std::span(buffers_->payload[i]).first(buffers_->messages[i].msg_len);
+    datagram.from = Address::from(buffers_->source[i]);
+    read_control(buffers_->messages[i].msg_hdr, datagram, port_);
+  }
+  return std::span(buffers_->datagrams).first(static_cast<std::size_t>(count));
+}
+
+int DataSocket::reply(std::span<const std::uint8_t> bytes, const Datagram& to) {
+  sockaddr_storage destination;
+  const socklen_t length = to.from.to_sockaddr(destination, family_);
+  iovec vector{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
+  struct alignas(cmsghdr) {
+    std::array<std::uint8_t, 128> bytes{};
+  } control;
+  msghdr header{};
+  header.msg_name = &destination;
+  header.msg_namelen = length;
+  header.msg_iov = &vector;
+  header.msg_iovlen = 1;
+  header.msg_control = control.bytes.data();
+  if (family_ == AF_INET6) {
+    in6_pktinfo info{to.to.ip(), IN6_IS_ADDR_LINKLOCAL(&to.to.ip()) ? to.interface : 0};
+    header.msg_controllen = CMSG_SPACE(sizeof info);
+    cmsghdr* message = CMSG_FIRSTHDR(&header);
+    message->cmsg_level = IPPROTO_IPV6;
+    message->cmsg_type = IPV6_PKTINFO;
+    message->cmsg_len = CMSG_LEN(sizeof info);
+    std::memcpy(CMSG_DATA(message), &info, sizeof info);
+  } else {
+    sockaddr_storage source;
+    to.to.to_sockaddr(source, AF_INET);
+    in_pktinfo info{};
+    info.ipi_spec_dst = reinterpret_cast<const sockaddr_in&>(source).sin_addr;
+    header.msg_controllen = CMSG_SPACE(sizeof info);
+    cmsghdr* message = CMSG_FIRSTHDR(&header);
+    message->cmsg_level = IPPROTO_IP;
+    message->cmsg_type = IP_PKTINFO;
+    message->cmsg_len = CMSG_LEN(sizeof info);
+    std::memcpy(CMSG_DATA(message), &info, sizeof info);
+  }
+  return sendmsg(fd_.get(), &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? errno : 0;
+}
+
+std::uint64_t DataSocket::drops() {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> values{};
+  socklen_t length = sizeof values;
+  if (getsockopt(fd_.get(), SOL_SOCKET, SO_MEMINFO, values.data(), &length) == 0) {
+    const std::uint32_t now = values[SK_MEMINFO_DROPS];
+    drops_ += now - last_drops_;  // modulo 2^32, as the kernel counts
+    last_drops_ = now;
+  }
+  return drops_;
+}
+
+}  // namespace paceline::traffic
