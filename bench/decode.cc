@@ -3,13 +3,16 @@
 // What bench/decode.sh needs beside the programs that it compares:
 //   bench_decode record FILE PACKETS          writes a record file with the real writer
 //   bench_decode repeat LOG FILE PACKETS      repeats a D-ITG log until it holds so many packets
-//   bench_decode time PROGRAM ARGUMENTS...    runs it quietly; prints seconds and its peak resident set in
-//   KiB bench_decode live PACKETS                 prints the receiver's cost of decoding, ns a packet
+//   bench_decode time PROGRAM ARGUMENTS...    runs it quietly; prints seconds and its peak resident set in KiB
+//   bench_decode live PACKETS                 prints the receiver's cost of decoding, ns a packet
+//   bench_decode runs PACKETS                 the same for packets that come in super-packets of 128, headers included
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -24,6 +27,8 @@
 
 #include "decoder/flow_decoder.h"
 #include "decoder/record_writer.h"
+#include "proto/packet.h"
+#include "proto/packet_run.h"
 
 namespace {
 
@@ -79,8 +84,8 @@ class Packets {
 void record(const char* file, std::uint64_t number) {
   constexpr std::uint64_t kBurst = 30'000;  // fits the writer's ring
   const FlowStart start = flow_of(number + number / 500);
-  FlowResult result;
-  FlowDecoder decoder(start, [&](Interval&& interval) { accumulate(result, interval); });
+  UdpFlowResult result;
+  FlowDecoder decoder(start, [&](UdpInterval&& interval) { accumulate(result, interval); });
   RecordWriter writer(file, start);
   Packets packets;
   PacketObservation packet;
@@ -106,14 +111,78 @@ void live(std::uint64_t number) {
   std::vector<PacketObservation> observed;
   observed.reserve(number);
   for (Packets packets; observed.size() < number;) observed.push_back(packets.next());
-  FlowResult result;
-  FlowDecoder decoder(flow_of(number + number / 500), [&](Interval&& interval) { accumulate(result, interval); });
+  UdpFlowResult result;
+  FlowDecoder decoder(flow_of(number + number / 500), [&](UdpInterval&& interval) { accumulate(result, interval); });
   const auto begin = steady_clock::now();
   for (const PacketObservation& packet : observed) decoder.packet(packet);
   decoder.finish(std::nullopt, observed.back().rx_user);
   const std::chrono::duration<double, std::nano> took = steady_clock::now() - begin;
   if (result.received.packets != number) throw std::runtime_error("not all packets were decoded");
   std::printf("%.1f\n", took.count() / static_cast<double>(number));
+}
+
+nanoseconds thread_cpu_time() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
+}
+
+// A batch of the receiver's: super-packets of 10M packets a second, each packet with a lateness of its own.
+class SuperPackets {
+ public:
+  static constexpr std::size_t kMessages = 16, kPackets = 128, kSize = 64;
+
+  void fill(std::uint64_t first_sequence) {
+    for (std::size_t i = 0; i < kMessages * kPackets; ++i) {
+      const std::uint64_t sequence = first_sequence + i;
+      const auto lateness = packet::encode_lateness(static_cast<std::int64_t>(100 * (kPackets - i % kPackets)));
+      packet::encode(
+          {packet::Type::data, 1, static_cast<std::uint32_t>(sequence), sent(sequence - i % kPackets), lateness},
+          std::span(bytes_).subspan(i * kSize, kSize));
+    }
+  }
+  static std::uint64_t sent(std::uint64_t sequence) { return static_cast<std::uint64_t>(kBegin) + sequence * 100; }
+  std::span<const std::uint8_t> message(std::size_t i) const {
+    return std::span(bytes_).subspan(i * kPackets * kSize, kPackets * kSize);
+  }
+
+ private:
+  std::vector<std::uint8_t> bytes_ = std::vector<std::uint8_t>(kMessages * kPackets * kSize);
+};
+
+// As receiver::Flow takes them.
+void decode(std::span<const std::uint8_t> message, std::uint64_t sequence, FlowDecoder& decoder) {
+  std::array<std::uint16_t, SuperPackets::kPackets> encoded;
+  std::array<std::int64_t, SuperPackets::kPackets> lateness;
+  const std::size_t length = packet::run_length(message, SuperPackets::kSize, encoded);
+  for (std::size_t i = 0; i < length; ++i) lateness[i] = packet::decode_lateness(encoded[i]);
+  PacketObservation first;
+  first.sequence = sequence;
+  first.size = SuperPackets::kSize;
+  first.tx_user = SenderTime{nanoseconds{static_cast<std::int64_t>(SuperPackets::sent(sequence))}};
+  first.rx_user = ReceiverTime{first.tx_user.time_since_epoch() + nanoseconds{kOffset + 25'000}};
+  first.rx_tc = first.rx_user - nanoseconds{4'000 + static_cast<std::int64_t>(sequence % 977)};
+  decoder.run(first, std::span(lateness).first(length));
+}
+
+void runs(std::uint64_t number) {
+  UdpFlowResult result;
+  FlowStart start = flow_of(number);
+  start.spec.rate_pps = 0;
+  FlowDecoder decoder(start, [&](UdpInterval&& interval) { accumulate(result, interval); });
+  SuperPackets batch;
+  nanoseconds took{0};
+  std::uint64_t sequence = 0;
+  while (sequence < number) {
+    batch.fill(sequence);
+    const nanoseconds begin = thread_cpu_time();
+    for (std::size_t i = 0; i < SuperPackets::kMessages; ++i, sequence += SuperPackets::kPackets)
+      decode(batch.message(i), sequence, decoder);
+    took += thread_cpu_time() - begin;
+  }
+  decoder.finish(sequence, ReceiverTime{start.start.time_since_epoch() + start.map.offset + start.spec.duration});
+  if (result.received.packets != sequence) throw std::runtime_error("not all packets were decoded");
+  std::printf("%.1f\n", static_cast<double>(took.count()) / static_cast<double>(sequence));
 }
 
 // D-ITG's log is records of 144 bytes: the sequence number at 4; the hours, minutes and seconds (a double) of
@@ -200,6 +269,8 @@ int main(int argc, char** argv) {
       time_program(argv + 2);
     } else if (what == "live") {
       live(std::stoull(argv[2]));
+    } else if (what == "runs") {
+      runs(std::stoull(argv[2]));
     } else {
       std::fprintf(stderr, "bench/decode.sh runs this; see the head of bench/decode.cc\n");
       return 2;

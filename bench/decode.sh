@@ -72,5 +72,5 @@ compare() {
 
 bin=$(realpath "$bin")
 make_itg_log
-echo "decoding while packets arrive: $("$bin/bench_decode" live 2000000) ns a packet"
+echo "decoding while packets arrive: $("$bin/bench_decode" live 2000000) ns a packet, $("$bin/bench_decode" runs 20000000) in super-packets of 128"
 for packets in "${sizes[@]}"; do compare "$packets"; done

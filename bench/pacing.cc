@@ -28,6 +28,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <future>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -37,9 +38,10 @@
 
 #include "paceline/flow.h"
 #include "paceline/result.h"
+#include "paceline/validate.h"
 #include "traffic/clock_source.h"
 #include "traffic/pacer.h"
-#include "traffic/udp_flow_sender.h"
+#include "traffic/udp_sender.h"
 
 namespace {
 
@@ -110,7 +112,7 @@ int connected_socket(const char* host, std::uint16_t port) {
   return fd;
 }
 
-Sent spin(int fd, const paceline::FlowSpec& spec, SenderTime start, Values& lateness) {
+Sent spin(int fd, const paceline::UdpFlowSpec& spec, SenderTime start, Values& lateness) {
   const std::vector<char> payload(spec.size);
   const double gap = 1e9 / spec.rate_pps;
   const auto packets = static_cast<std::uint64_t>(spec.rate_pps * std::chrono::duration<double>(spec.duration).count());
@@ -127,7 +129,7 @@ Sent spin(int fd, const paceline::FlowSpec& spec, SenderTime start, Values& late
   return {packets, now - first};
 }
 
-Sent paceline_flow(int fd, const paceline::FlowSpec& spec, SenderTime start, Values& lateness) {
+Sent paceline_flow(int fd, const paceline::UdpFlowSpec& spec, SenderTime start, Values& lateness) {
   struct Sink : paceline::traffic::SentSink {
     explicit Sink(Values& into) : values(into) {}
     void sent(std::uint64_t, std::int64_t lateness_ns) override { values.add(lateness_ns); }
@@ -137,7 +139,10 @@ Sent paceline_flow(int fd, const paceline::FlowSpec& spec, SenderTime start, Val
   flow.socket = fd;
   flow.spec = spec;
   flow.start = start;
-  const auto outcome = paceline::traffic::send_udp_flow(flow, sink);
+  flow.sink = &sink;
+  std::promise<paceline::traffic::UdpFlowOutcome> ended;
+  paceline::traffic::UdpSender sender({flow}, {}, [&](std::size_t, auto&& outcome) { ended.set_value(outcome); });
+  const auto outcome = ended.get_future().get();
   if (!outcome.error.empty()) throw std::runtime_error(outcome.error);
   if (outcome.sent.pacing != spec.pacing) throw std::runtime_error("too few CPUs for this pacing");
   return {outcome.sent.packets, outcome.sent.span};
@@ -154,7 +159,7 @@ double cpu_seconds() {
 
 int send_main(std::span<char*> args) {
   const std::string_view mode = args[0];
-  paceline::FlowSpec spec;
+  paceline::UdpFlowSpec spec;
   spec.rate_pps = number(args[3]);
   spec.size = static_cast<std::uint32_t>(number(args[4]));
   spec.duration = nanoseconds{std::llround(number(args[5]) * 1e9)};

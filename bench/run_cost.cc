@@ -10,6 +10,7 @@
 #include <future>
 #include <stop_token>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "paceline/receiver.h"
@@ -61,7 +62,9 @@ int main(int argc, char** argv) {
 
   paceline::RunSpec run;
   run.receiver = {"127.0.0.1", ports.wait()};
-  run.flows.front().duration = std::chrono::milliseconds(200);
+  paceline::UdpFlowSpec flow;
+  flow.duration = std::chrono::milliseconds(200);
+  run.flows = {flow};
   const Milliseconds span = std::chrono::milliseconds(199);  // from the first packet to the last
   std::vector<Row> rows;
   for (int i = 0; i < runs; ++i) {
@@ -69,7 +72,8 @@ int main(int argc, char** argv) {
     const auto begin = Clock::now();
     const paceline::RunResult result = paceline::run(run, watch);
     const auto end = Clock::now();
-    if (!result.complete() || result.flows.front().received.lost != 0) {
+    const auto& measured = std::get<paceline::UdpFlowResult>(result.flows.front());
+    if (!measured.complete || measured.received.lost != 0) {
       std::fprintf(stderr, "run %d was partial or lost packets: left out\n", i + 1);
       continue;
     }

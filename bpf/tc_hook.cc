@@ -12,6 +12,7 @@
 #include "bpf/refusal.h"
 #include "bpf/tc_program.h"
 #include "bpf/tc_stamp.h"
+#include "bpf/tcp_connection.h"
 #include "bpf/unique_fd.h"
 #include "paceline/error.h"
 
@@ -62,7 +63,7 @@ std::string join(const std::vector<std::string>& lines) {
 }  // namespace
 
 struct TcHook::State {
-  explicit State(TcProgram loaded) : program(std::move(loaded)) {}
+  explicit State(const Options& options) : program(options.udp_port, options.tcp_ports) {}
 
   TcProgram program;
   std::vector<UniqueFd> links;
@@ -96,13 +97,13 @@ struct TcHook::State {
 };
 
 TcHook TcHook::attach(const Options& options) {
-  if (options.udp_port == 0 && options.tcp_port == 0) throw UsageError("a TC hook needs a UDP or TCP port");
+  if (options.udp_port == 0 && options.tcp_ports.empty()) throw UsageError("a TC hook needs a UDP or TCP port");
   if (!options.allow_tcx && !options.allow_clsact) throw AttachError("no TC hook: TCX and clsact are switched off");
 
   TcHook hook;
   const std::vector<Interface> interfaces = choose_interfaces(options, hook.warnings_);
   if (interfaces.empty()) throw AttachError(join(hook.warnings_));
-  hook.state_ = std::make_unique<State>(TcProgram(options.udp_port, options.tcp_port));
+  hook.state_ = std::make_unique<State>(options);
   for (const Interface& interface : interfaces) {
     try {
       if (const unsigned removed = remove_clsact_remains(interface); removed != 0)
@@ -128,5 +129,13 @@ TcHook::~TcHook() = default;
 
 TcHook::Counters TcHook::udp() const { return state_->program.counters(PACELINE_TC_UDP); }
 TcHook::Counters TcHook::tcp() const { return state_->program.counters(PACELINE_TC_TCP); }
+
+std::unique_ptr<TcpArrivals> TcHook::tcp_arrivals(const TcpConnection& connection) const {
+  return find_connection(state_->program, connection);
+}
+
+void TcHook::count_flow(std::uint32_t id) const { state_->program.flows().add(id); }
+std::optional<TcHook::FlowCount> TcHook::flow_count(std::uint32_t id) const { return state_->program.flows().of(id); }
+void TcHook::forget_flow(std::uint32_t id) const { state_->program.flows().remove(id); }
 
 }  // namespace paceline::bpf

@@ -18,5 +18,9 @@ TcHook::~TcHook() = default;
 
 TcHook::Counters TcHook::udp() const { return {}; }
 TcHook::Counters TcHook::tcp() const { return {}; }
+std::unique_ptr<TcpArrivals> TcHook::tcp_arrivals(const TcpConnection&) const { return nullptr; }
+void TcHook::count_flow(std::uint32_t) const {}
+std::optional<TcHook::FlowCount> TcHook::flow_count(std::uint32_t) const { return std::nullopt; }
+void TcHook::forget_flow(std::uint32_t) const {}
 
 }  // namespace paceline::bpf

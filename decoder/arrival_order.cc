@@ -15,19 +15,21 @@ constexpr std::uint64_t kMinWindow = 1024;
 constexpr std::uint64_t kMaxWindow = std::uint64_t{1} << 20;
 constexpr double kSlack = 64;  // packets: for rounding, and a duration that ends a little late
 
-std::uint64_t window_of(const FlowSpec& spec) {
+std::uint64_t window_of(const UdpFlowSpec& spec) {
+  if (spec.rate_pps == 0) return kMaxWindow;  // as fast as can be
   const double packets = std::min(spec.rate_pps * kWindowSeconds, static_cast<double>(kMaxWindow));
   return std::max(kMinWindow, std::bit_ceil(static_cast<std::uint64_t>(std::ceil(packets))));
 }
 
-std::uint64_t most_packets(const FlowSpec& spec) {
-  const double seconds = std::chrono::duration<double>(spec.duration).count();
-  return static_cast<std::uint64_t>(std::ceil(spec.rate_pps * seconds) + kSlack);
-}
-
 }  // namespace
 
-ArrivalOrder::ArrivalOrder(const FlowSpec& spec) : impossible_(most_packets(spec)), mask_(window_of(spec) - 1) {
+double most_packets(const UdpFlowSpec& spec) {
+  const double rate = spec.rate_pps > 0 ? spec.rate_pps : UdpFlowSpec::kMaxRate;
+  return rate * std::chrono::duration<double>(spec.omit + spec.duration).count();
+}
+
+ArrivalOrder::ArrivalOrder(const UdpFlowSpec& spec)
+    : impossible_(static_cast<std::uint64_t>(std::ceil(most_packets(spec)) + kSlack)), mask_(window_of(spec) - 1) {
   seen_.resize(window() / 64);
 }
 
@@ -37,6 +39,25 @@ ArrivalOrder::Kind ArrivalOrder::arrive_late(std::uint64_t sequence) {
   if (seen_[(sequence & mask_) / 64] & bit) return Kind::duplicate;
   set(sequence);
   return Kind::reordered;
+}
+
+std::size_t ArrivalOrder::arrive_run(std::uint64_t sequence, std::size_t number) {
+  if (number == 0 || sequence < state_.next_expected || sequence >= impossible_) return 0;
+  const auto in_order = static_cast<std::size_t>(std::min<std::uint64_t>(number, impossible_ - sequence));
+  if (sequence != state_.next_expected) skip_to(sequence);
+  set(sequence, in_order);
+  state_.next_expected = sequence + in_order;
+  return in_order;
+}
+
+void ArrivalOrder::set(std::uint64_t sequence, std::size_t number) {
+  while (number > 0) {
+    const std::size_t bit = sequence % 64;
+    const std::size_t bits = std::min(number, 64 - bit);  // in this word
+    seen_[(sequence & mask_) / 64] |= (~std::uint64_t{0} >> (64 - bits)) << bit;
+    sequence += bits;
+    number -= bits;
+  }
 }
 
 // The numbers in between have not been seen; their bits hold what is a window older.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -12,6 +13,9 @@ namespace paceline::decoder {
 constexpr std::int64_t difference(std::int64_t later, std::int64_t earlier) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(later) - static_cast<std::uint64_t>(earlier));
 }
+
+/// What a flow sends at most, warm-up included; of one without a rate, as many as any rate that may be asked for gives.
+double most_packets(const UdpFlowSpec& spec);
 
 /// What depends on the order in which a flow's packets arrive: which are new, late or copies, how transit
 /// times vary. The record file's blocks begin with its state.
@@ -41,7 +45,7 @@ class ArrivalOrder {
     std::int64_t change = 0;
   };
 
-  explicit ArrivalOrder(const FlowSpec& spec);
+  explicit ArrivalOrder(const UdpFlowSpec& spec);
 
   /// Judges a packet and remembers it.
   Kind arrive(std::uint64_t sequence) {
@@ -52,6 +56,10 @@ class ArrivalOrder {
     state_.next_expected = sequence + 1;
     return Kind::in_order;
   }
+
+  /// As arrive() for `number` packets from `sequence` on: how many of them, from the first, are in order. Judges and
+  /// remembers those alone.
+  std::size_t arrive_run(std::uint64_t sequence, std::size_t number);
 
   /// Each distinct packet, in order of arrival; transit is rx.user - tx.user, each by its own clock.
   Variation vary(std::uint64_t sequence, std::int64_t transit) {
@@ -68,6 +76,13 @@ class ArrivalOrder {
     return variation;
   }
 
+  /// As vary() for so many more packets, each the next in sequence, with the transit time of the one before.
+  void keep_transit(std::uint64_t packets) {
+    state_.previous_sequence += packets;
+    // Below 8 the estimator stays as it is.
+    for (std::uint64_t i = 0; i < packets && state_.scaled_jitter >= 8; ++i) smooth(0);
+  }
+
   std::uint64_t next_expected() const { return state_.next_expected; }
   std::uint64_t window() const { return mask_ + 1; }
   nanoseconds smoothed_jitter() const { return nanoseconds{static_cast<std::int64_t>(state_.scaled_jitter >> 4)}; }
@@ -76,6 +91,7 @@ class ArrivalOrder {
  private:
   Kind arrive_late(std::uint64_t sequence);
   void skip_to(std::uint64_t sequence);
+  void set(std::uint64_t sequence, std::size_t number);
   void smooth(std::int64_t change) {
     // The estimator holds 16 times its value: changes of more than 9 years do not fit and count as that.
     constexpr std::uint64_t kMost = std::uint64_t{1} << 58;

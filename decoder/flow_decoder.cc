@@ -11,6 +11,7 @@
 
 #include "decoder/arrival_order.h"
 #include "decoder/histogram.h"
+#include "paceline/validate.h"
 
 namespace paceline::decoder {
 
@@ -77,15 +78,20 @@ struct FlowDecoder::State {
       : flow(start),
         sink(std::move(interval_sink)),
         origin(sum(ns(start.start), start.map.offset.count())),
-        regular(static_cast<std::uint64_t>((start.spec.duration + start.spec.interval - nanoseconds{1}) /
-                                           start.spec.interval)),
+        regular(static_cast<std::uint64_t>(
+            (start.spec.omit + start.spec.duration + start.spec.interval - nanoseconds{1}) / start.spec.interval)),
         order(start.spec),
-        open_end(start.spec.interval.count()) {}
+        open_end(start.spec.interval.count()) {
+    open.omitted = start.spec.omit > nanoseconds{0};
+  }
 
   std::int64_t elapsed(ReceiverTime time) const { return difference(ns(time), origin); }
 
   void packet(const PacketObservation& packet);
-  void measure(const PacketObservation& packet);
+  void run(PacketObservation first, std::span<const std::int64_t> lateness);
+  void arrived(std::uint64_t packets, const PacketObservation& each, std::int64_t now);
+  void measure(const PacketObservation& first, std::span<const std::int64_t> lateness);
+  void measure_variation(std::uint64_t sequence, std::int64_t transit);
   void count(Counted what, std::uint64_t number);
   void close_until(std::int64_t now) {
     while (now >= open_end) {
@@ -103,7 +109,7 @@ struct FlowDecoder::State {
   ArrivalOrder order;
   LossLedger ledger;
 
-  Interval open;                      // its statistics are in the histograms
+  UdpInterval open;                   // its statistics are in the histograms
   std::int64_t open_end;              // elapsed; kNever for the final one
   std::uint64_t distinct_before = 0;  // flow's figures when it opened
   std::uint64_t expected_before = 0;
@@ -131,33 +137,69 @@ void FlowDecoder::State::packet(const PacketObservation& packet) {
     case ArrivalOrder::Kind::beyond_window: ++open.received.beyond_window; return;
     case ArrivalOrder::Kind::impossible: ++open.received.invalid; return;
   }
-  if (open.received.packets == 0) open.first_arrival = nanoseconds{now};
-  open.last_arrival = nanoseconds{now};
-  ++open.received.packets;
-  open.received.bytes += packet.size;
-  ++distinct;
-  measure(packet);
+  arrived(1, packet, now);
+  measure(packet, {&packet.lateness, 1});
 }
 
-void FlowDecoder::State::measure(const PacketObservation& packet) {
-  const std::int64_t tx_user = sum(ns(packet.tx_user), flow.map.offset.count());  // by the receiver's clock
-  const std::int64_t delay = difference(ns(packet.rx_user), tx_user);
+void FlowDecoder::State::run(PacketObservation first, std::span<const std::int64_t> lateness) {
+  const std::int64_t now = elapsed(first.rx_user);
+  if (now >= open_end) [[unlikely]]
+    close_until(now);
+
+  const std::size_t in_order = order.arrive_run(first.sequence, lateness.size());
+  if (in_order > 0) {
+    arrived(in_order, first, now);
+    measure(first, lateness.first(in_order));
+  }
+  for (std::size_t i = in_order; i < lateness.size(); ++i) {
+    PacketObservation single = first;
+    single.sequence += i;
+    single.lateness = lateness[i];
+    packet(single);
+  }
+}
+
+void FlowDecoder::State::arrived(std::uint64_t packets, const PacketObservation& each, std::int64_t now) {
+  if (open.received.packets == 0) open.first_arrival = nanoseconds{now};
+  open.last_arrival = nanoseconds{now};
+  open.received.packets += packets;
+  open.received.bytes += packets * each.size;
+  distinct += packets;
+}
+
+// A run of distinct packets; all of its times but the lateness are the first one's.
+void FlowDecoder::State::measure(const PacketObservation& first, std::span<const std::int64_t> lateness) {
+  const std::uint64_t packets = lateness.size();
+  const std::int64_t tx_user = sum(ns(first.tx_user), flow.map.offset.count());  // by the receiver's clock
+  const std::int64_t delay = difference(ns(first.rx_user), tx_user);
   largest_delay = std::max(largest_delay, delay);
 
   static_assert(kSegmentCount == 4, "each segment is recorded below, in the order of kSegments");
-  segments[0].record(delay);
-  segments[1].record(sum(delay, packet.lateness));
+  segments[0].record(delay, packets);
+  for (std::size_t i = 0; i < packets;) {
+    const std::size_t begin = i;
+    while (i < packets && lateness[i] == lateness[begin]) ++i;
+    segments[1].record(sum(delay, lateness[begin]), i - begin);
+  }
   if (flow.hook != Hook::none) {
-    if (packet.rx_tc == PacketObservation::kNoStamp) {
-      ++open.received.missed;
+    if (first.rx_tc == PacketObservation::kNoStamp) {
+      open.received.missed += packets;
     } else {
-      ++open.received.stamped;
-      segments[2].record(difference(ns(packet.rx_tc), tx_user));
-      segments[3].record(difference(ns(packet.rx_user), ns(packet.rx_tc)));
+      open.received.stamped += packets;
+      segments[2].record(difference(ns(first.rx_tc), tx_user), packets);
+      segments[3].record(difference(ns(first.rx_user), ns(first.rx_tc)), packets);
     }
   }
 
-  const auto variation = order.vary(packet.sequence, difference(ns(packet.rx_user), ns(packet.tx_user)));
+  measure_variation(first.sequence, difference(ns(first.rx_user), ns(first.tx_user)));
+  if (packets == 1) return;
+  order.keep_transit(packets - 1);
+  ipdv.record(0, packets - 1);
+  jitter.record(0, packets - 1);
+}
+
+void FlowDecoder::State::measure_variation(std::uint64_t sequence, std::int64_t transit) {
+  const auto variation = order.vary(sequence, transit);
   if (!variation.known) return;
   if (variation.adjacent) ipdv.record(variation.change);
   jitter.record(variation.change < 0 ? difference(0, variation.change) : variation.change);
@@ -188,9 +230,10 @@ void FlowDecoder::State::emit(bool last) {
 void FlowDecoder::State::open_next() {
   const std::uint64_t index = open.index + 1;
   ledger.close(open.index, expected);
-  open = Interval{};
+  open = UdpInterval{};
   open.index = index;
   open.start = nanoseconds{open_end};
+  open.omitted = open.start < flow.spec.omit;
   open_end = index < regular ? open_end + flow.spec.interval.count() : kNever;
   expected_before = expected;
   distinct_before = distinct;
@@ -205,7 +248,11 @@ FlowDecoder::~FlowDecoder() = default;
 FlowDecoder::FlowDecoder(FlowDecoder&&) noexcept = default;
 FlowDecoder& FlowDecoder::operator=(FlowDecoder&&) noexcept = default;
 
+void FlowDecoder::report_to(IntervalSink sink) { state_->sink = std::move(sink); }
+
 void FlowDecoder::packet(const PacketObservation& packet) { state_->packet(packet); }
+
+void FlowDecoder::run(PacketObservation first, std::span<const std::int64_t> lateness) { state_->run(first, lateness); }
 
 void FlowDecoder::count(Counted what, std::uint64_t number, ReceiverTime now) {
   advance(now);
@@ -259,12 +306,18 @@ void add(Statistics& total, const Statistics& part) {
 
 }  // namespace
 
-void accumulate(FlowResult& total, const Interval& interval) {
+void accumulate(UdpFlowResult& total, const UdpInterval& interval) {
+  if (interval.omitted) return;
   if (interval.received.packets > 0) {
     if (total.received.packets == 0) total.first_arrival = interval.first_arrival;
     total.last_arrival = interval.last_arrival;
   }
   add(total.received, interval.received);  // its loss holds its corrections
+  const auto measured_from = static_cast<std::uint64_t>(total.spec.omit / total.spec.interval);
+  for (const Correction& correction : interval.corrections) {
+    // Nothing of the warm-up's loss is in the total that it could be taken from.
+    if (correction.interval < measured_from) total.received.lost = difference(total.received.lost, correction.lost);
+  }
   add(total.statistics, interval.statistics);
   total.smoothed_jitter = interval.smoothed_jitter;
   ++total.intervals;

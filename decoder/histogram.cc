@@ -29,22 +29,43 @@ Histogram::Histogram() {
 
 Histogram::~Histogram() { munmap(touched_, kTouchedWords * sizeof(std::uint64_t) + kSlots * sizeof(Counter)); }
 
+void Histogram::record_many(std::int64_t value, std::uint64_t times) {
+  if (times == 0) return;
+  min_ = std::min(min_, value);
+  max_ = std::max(max_, value);
+  sum_ += static_cast<uint128>(int128{value}) * times;
+  sum_squares_ += static_cast<uint128>(int128{value} * value) * times;
+  const std::size_t slot = slot_of(value);
+  const std::uint64_t before = counters_[slot];
+  if (before == 0) touch(slot);
+  counters_[slot] = static_cast<Counter>(before + times);
+  if (const std::uint64_t wraps = (before + times) / kCounterValues; wraps > 0) wrap(slot, wraps);
+}
+
 void Histogram::note(std::size_t slot) {
   if (counters_[slot] == 1) {  // the first value, or the first one after a wrap
-    std::uint64_t& word = touched_[slot / 64];
-    const std::uint64_t bit = kBit << (slot % 64);
-    if ((word & bit) == 0) ++touched_count_;
-    word |= bit;
-    return;
+    touch(slot);
+  } else {
+    wrap(slot, 1);
   }
+}
+
+void Histogram::touch(std::size_t slot) {
+  std::uint64_t& word = touched_[slot / 64];
+  const std::uint64_t bit = kBit << (slot % 64);
+  if ((word & bit) == 0) ++touched_count_;
+  word |= bit;
+}
+
+void Histogram::wrap(std::size_t slot, std::uint64_t times) {
   const auto index = static_cast<std::int32_t>(slot);
   for (auto& wrap : wraps_) {
     if (wrap.index == index) {
-      ++wrap.count;
+      wrap.count += times;
       return;
     }
   }
-  wraps_.push_back({index, 1});
+  wraps_.push_back({index, times});
 }
 
 Distribution Histogram::take() {
@@ -67,7 +88,7 @@ Distribution Histogram::take() {
   for (const auto& wrap : wraps_) {
     const auto bucket =
         std::ranges::lower_bound(taken.buckets, wrap.index - buckets::kMaxIndex, {}, &Distribution::Bucket::index);
-    bucket->count += wrap.count * (std::uint64_t{std::numeric_limits<Counter>::max()} + 1);
+    bucket->count += wrap.count * kCounterValues;
   }
   for (const auto& bucket : taken.buckets) taken.count += bucket.count;
   clear();

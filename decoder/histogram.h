@@ -33,12 +33,19 @@ class Histogram {
       note(slot);
   }
 
+  /// The same value so many times, at the cost of one.
+  void record(std::int64_t value, std::uint64_t times) {
+    if (times == 1) return record(value);
+    record_many(value, times);
+  }
+
   /// What was recorded since the last take(), at the cost of what that is; starts anew.
   Distribution take();
 
  private:
   using Counter = std::uint16_t;  // small, for a hundred flows in little memory; note() keeps what it cannot hold
 
+  static constexpr std::uint64_t kCounterValues = std::uint64_t{std::numeric_limits<Counter>::max()} + 1;
   static constexpr std::size_t kSlots = 2 * static_cast<std::size_t>(buckets::kMaxIndex) + 1;
   static constexpr std::size_t kTouchedWords = (kSlots + 63) / 64;
 
@@ -46,7 +53,10 @@ class Histogram {
     const std::int32_t slot = buckets::index_of(value) + buckets::kMaxIndex;
     return static_cast<std::size_t>(slot);
   }
+  void record_many(std::int64_t value, std::uint64_t times);
   void note(std::size_t slot);
+  void touch(std::size_t slot);
+  void wrap(std::size_t slot, std::uint64_t times);
   void clear();
 
   Counter* counters_ = nullptr;       // kSlots, in one mapping with

@@ -6,6 +6,7 @@
 #include <exception>
 #include <fstream>
 #include <iostream>
+#include <utility>
 
 #include "decoder/options.h"
 #include "paceline/decoder.h"
@@ -31,10 +32,12 @@ Outcome replay_all(const ReplayOptions& options, std::ostream& out) {
   const bool rows = options.format == Format::text && options.intervals;
   for (const auto& file : options.files) {
     const std::size_t flow = outcome.run.flows.size();
-    if (rows) out << file.string() << '\n' << paceline::render_text_header() << '\n';
-    const auto show = [&](const paceline::Interval& interval, const paceline::FlowSpec& spec) {
+    if (rows) out << file.string() << '\n';
+    bool headed = false;
+    const auto show = [&](const paceline::UdpInterval& interval, const paceline::UdpFlowSpec& spec) {
       if (options.format == Format::ndjson) out << paceline::render_ndjson(flow, interval) << '\n';
-      if (rows) out << paceline::render_text_row(interval, spec.rate_pps) << '\n';
+      if (rows && !std::exchange(headed, true)) out << paceline::render_text_header(spec) << '\n';
+      if (rows) out << paceline::render_text_row(interval, spec) << '\n';
     };
     try {
       paceline::Replay replayed = paceline::replay(file, show);
@@ -42,7 +45,7 @@ Outcome replay_all(const ReplayOptions& options, std::ostream& out) {
       outcome.damaged |= !replayed.damage.empty();
       auto& started = outcome.run.started_at;
       if (started.empty() || replayed.recorded_at < started) started = replayed.recorded_at;
-      outcome.run.flows.push_back(std::move(replayed.result));
+      outcome.run.flows.emplace_back(std::move(replayed.result));
     } catch (const paceline::FileError& error) {
       std::cerr << "paceline-decode: " << error.what() << '\n';
       outcome.damaged = true;

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "decoder/plural.h"
+#include "paceline/error.h"
 #include "proto/convert.h"
 
 namespace paceline::decoder {

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "decoder/arrival_order.h"
+#include "paceline/error.h"
 #include "proto/convert.h"
 #include "proto/record_format.h"
 
@@ -100,14 +101,14 @@ class Ring {
   alignas(kCacheLine) std::atomic<std::uint64_t> tail_{0};
 };
 
-std::uint64_t ring_size(const FlowSpec& spec) {
+std::uint64_t ring_size(const UdpFlowSpec& spec) {
+  if (spec.rate_pps == 0) return kMaxRing;  // as fast as can be
   const double packets = std::min(spec.rate_pps * kRingSeconds, static_cast<double>(kMaxRing));
   return std::max(kMinRing, std::bit_ceil(static_cast<std::uint64_t>(std::ceil(packets))));
 }
 
-std::uint64_t most_packet_records(const FlowSpec& spec) {
-  const double packets = spec.rate_pps * std::chrono::duration<double>(spec.duration).count();
-  return static_cast<std::uint64_t>(kRecordsPerPacket * (packets + kSparePackets));
+std::uint64_t most_packet_records(const UdpFlowSpec& spec) {
+  return static_cast<std::uint64_t>(kRecordsPerPacket * (most_packets(spec) + kSparePackets));
 }
 
 // A file that remembers its first error and ignores what comes after it.
@@ -344,11 +345,11 @@ void RecordWriter::count(Counted what, std::uint64_t number, ReceiverTime now) {
   state_->hand_over(entry);
 }
 
-std::string RecordWriter::finish(const FlowResult& result, ReceiverTime finished) {
+std::string RecordWriter::finish(const UdpFlowResult& result, ReceiverTime finished) {
   state_->stop();
 
   wire::RecordTail tail;
-  FlowResult without_statistics = result;
+  UdpFlowResult without_statistics = result;
   without_statistics.statistics = {};
   wire::to_wire(without_statistics, *tail.mutable_result());
   tail.set_finished(finished.time_since_epoch().count());

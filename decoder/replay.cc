@@ -58,8 +58,8 @@ ReceiverTime flow_start(const FlowStart& start) {
 }
 
 // The flow's result before its intervals are added.
-FlowResult without_intervals(const RecordReader& reader, const FlowDecoder& decoder) {
-  FlowResult result;
+UdpFlowResult without_intervals(const RecordReader& reader, const FlowDecoder& decoder) {
+  UdpFlowResult result;
   if (reader.end()) {
     result = reader.end()->result;
     result.received = {};
@@ -76,7 +76,7 @@ FlowResult without_intervals(const RecordReader& reader, const FlowDecoder& deco
   return result;
 }
 
-void mark_incomplete(FlowResult& result, const std::string& reason) {
+void mark_incomplete(UdpFlowResult& result, const std::string& reason) {
   result.complete = false;
   result.incomplete_reason += (result.incomplete_reason.empty() ? "" : "; ") + reason;
 }
@@ -92,8 +92,9 @@ std::string utc(nanoseconds since_1970) {
 }  // namespace
 
 Replay replay(RecordReader& reader, const IntervalHandler& on_interval) {
-  FlowResult total;
-  FlowDecoder decoder(reader.start(), [&](Interval&& interval) {
+  UdpFlowResult total;
+  total.spec = reader.start().spec;
+  FlowDecoder decoder(reader.start(), [&](UdpInterval&& interval) {
     accumulate(total, interval);
     if (on_interval) on_interval(interval, reader.start().spec);
   });
@@ -101,12 +102,12 @@ Replay replay(RecordReader& reader, const IntervalHandler& on_interval) {
   while (const auto block = reader.next()) latest = decode(*block, decoder, reader, latest);
 
   const auto& end = reader.end();
-  const std::uint64_t sent = end ? end->result.sent.packets : 0;
+  const std::uint64_t sent = end ? end->result.sent.packets + end->result.sent.omitted : 0;
   if (latest == ReceiverTime::min()) latest = flow_start(reader.start());
   decoder.finish(sent > 0 ? std::optional(sent) : std::nullopt, end ? end->finished : latest);
 
   Replay replayed;
-  FlowResult& result = replayed.result;
+  UdpFlowResult& result = replayed.result;
   result = without_intervals(reader, decoder);
   result.received = total.received;
   result.statistics = std::move(total.statistics);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "proto/convert.h"
 
-#include <limits>
 #include <string>
+
+#include "paceline/validate.h"
+#include "proto/check.h"
 
 namespace paceline::wire {
 
@@ -10,10 +12,6 @@ namespace {
 
 constexpr int kMaxCorrections = 64;
 constexpr int kMaxCandidates = 16;
-
-void require(bool holds, const char* what) {
-  if (!holds) throw WireError(what);
-}
 
 std::uint64_t low(uint128 value) { return static_cast<std::uint64_t>(value); }
 std::uint64_t high(uint128 value) { return static_cast<std::uint64_t>(value >> 64); }
@@ -46,6 +44,24 @@ paceline::LatePolicy from_wire(LatePolicy late) {
     case LATE_POLICY_SEND: return paceline::LatePolicy::send;
     case LATE_POLICY_SKIP: return paceline::LatePolicy::skip;
     default: throw WireError("unknown policy for late packets");
+  }
+}
+
+Batching to_wire(paceline::Batching batching) {
+  switch (batching) {
+    case paceline::Batching::single: return BATCHING_SINGLE;
+    case paceline::Batching::several: return BATCHING_SEVERAL;
+    case paceline::Batching::offload: return BATCHING_OFFLOAD;
+  }
+  return BATCHING_SINGLE;
+}
+
+paceline::Batching from_wire(Batching batching) {
+  switch (batching) {
+    case BATCHING_SINGLE: return paceline::Batching::single;
+    case BATCHING_SEVERAL: return paceline::Batching::several;
+    case BATCHING_OFFLOAD: return paceline::Batching::offload;
+    default: throw WireError("unknown batching");
   }
 }
 
@@ -113,6 +129,14 @@ paceline::Statistics from_wire(const Statistics& from) {
   to.jitter = from_wire(from.jitter());
   return to;
 }
+
+void to_wire(const paceline::Arrivals& from, Arrivals& to) {
+  to.set_skbs(from.skbs);
+  to.set_at_hook(from.at_hook);
+  to.set_coalesced(from.coalesced);
+}
+
+paceline::Arrivals from_wire(const Arrivals& from) { return {from.skbs(), from.at_hook(), from.coalesced()}; }
 
 // Whether n values between min and max can have this sum.
 bool sum_fits(const paceline::Distribution& values) {
@@ -184,28 +208,30 @@ paceline::Distribution from_wire(const Distribution& from) {
   return to;
 }
 
-void to_wire(const paceline::FlowSpec& from, FlowSpec& to) {
+void to_wire(const paceline::UdpFlowSpec& from, UdpFlowSpec& to) {
   to.set_rate_pps(from.rate_pps);
   to.set_size(from.size);
   to.set_duration(from.duration.count());
   to.set_interval(from.interval.count());
   to.set_pacing(to_wire(from.pacing));
   to.set_late(to_wire(from.late));
+  to.set_omit(from.omit.count());
+  to.set_batching(to_wire(from.batching));
+  to.set_batch(from.batch);
 }
 
-paceline::FlowSpec from_wire(const FlowSpec& from) {
-  paceline::FlowSpec to;
+paceline::UdpFlowSpec from_wire(const UdpFlowSpec& from) {
+  paceline::UdpFlowSpec to;
   to.rate_pps = from.rate_pps();
   to.size = from.size();
   to.duration = nanoseconds{from.duration()};
   to.interval = nanoseconds{from.interval()};
   to.pacing = from_wire(from.pacing());
   to.late = from_wire(from.late());
-  try {
-    validate(to);
-  } catch (const UsageError& error) {
-    throw WireError(std::string("flow specification: ") + error.what());
-  }
+  to.omit = nanoseconds{from.omit()};
+  to.batching = from_wire(from.batching());
+  to.batch = from.batch();
+  require_valid(to);
   return to;
 }
 
@@ -254,6 +280,10 @@ void to_wire(const paceline::Sent& from, Sent& to) {
   to.set_send_errors(from.send_errors);
   to_wire(from.lateness, *to.mutable_lateness());
   to.set_pacing(to_wire(from.pacing));
+  to.set_omitted(from.omitted);
+  to.set_sends(from.sends);
+  to.set_batching(to_wire(from.batching));
+  to.set_batch(from.batch);
 }
 
 paceline::Sent from_wire(const Sent& from) {
@@ -267,6 +297,11 @@ paceline::Sent from_wire(const Sent& from) {
   to.send_errors = from.send_errors();
   to.lateness = from_wire(from.lateness());
   to.pacing = from_wire(from.pacing());
+  to.omitted = from.omitted();
+  to.sends = from.sends();
+  to.batching = from_wire(from.batching());
+  require(from.batch() <= paceline::UdpFlowSpec::kMaxBatch, "more datagrams in a call than it can take");
+  to.batch = from.batch() == 0 ? 1 : from.batch();  // files of before batching
   return to;
 }
 
@@ -303,7 +338,7 @@ paceline::ClockResult from_wire(const ClockResult& from) {
   return to;
 }
 
-void to_wire(const paceline::Interval& from, Interval& to) {
+void to_wire(const paceline::UdpInterval& from, UdpInterval& to) {
   to.set_index(from.index);
   to.set_start(from.start.count());
   to.set_end(from.end.count());
@@ -318,12 +353,13 @@ void to_wire(const paceline::Interval& from, Interval& to) {
   to.set_first_arrival(from.first_arrival.count());
   to.set_last_arrival(from.last_arrival.count());
   to.set_last(from.last);
+  to.set_omitted(from.omitted);
 }
 
-paceline::Interval from_wire(const Interval& from) {
-  paceline::Interval to;
+paceline::UdpInterval from_wire(const UdpInterval& from) {
+  paceline::UdpInterval to;
   to.index = from.index();
-  require(from.start() >= 0 && from.start() <= from.end(), "interval that ends before it starts");
+  require_span(from.start(), from.end());
   to.start = nanoseconds{from.start()};
   to.end = nanoseconds{from.end()};
   to.received = from_wire(from.received());
@@ -338,10 +374,11 @@ paceline::Interval from_wire(const Interval& from) {
   to.first_arrival = nanoseconds{from.first_arrival()};
   to.last_arrival = nanoseconds{from.last_arrival()};
   to.last = from.last();
+  to.omitted = from.omitted();
   return to;
 }
 
-void to_wire(const paceline::FlowResult& from, FlowResult& to) {
+void to_wire(const paceline::UdpFlowResult& from, UdpFlowResult& to) {
   to.set_flow_id(from.flow_id);
   to_wire(from.spec, *to.mutable_spec());
   to_wire(from.path, *to.mutable_path());
@@ -358,10 +395,13 @@ void to_wire(const paceline::FlowResult& from, FlowResult& to) {
   to.set_socket_flows(from.socket_flows);
   to_wire(from.stamping, *to.mutable_stamping());
   to_wire(from.clock, *to.mutable_clock());
+  to_wire(from.arrivals, *to.mutable_arrivals());
+  to_wire(from.sender_cpu, *to.mutable_sender_cpu());
+  to_wire(from.receiver_cpu, *to.mutable_receiver_cpu());
 }
 
-paceline::FlowResult from_wire(const FlowResult& from) {
-  paceline::FlowResult to;
+paceline::UdpFlowResult from_wire(const UdpFlowResult& from) {
+  paceline::UdpFlowResult to;
   to.flow_id = from.flow_id();
   to.spec = from_wire(from.spec());
   to.path = from_wire(from.path());
@@ -379,7 +419,21 @@ paceline::FlowResult from_wire(const FlowResult& from) {
   to.socket_flows = from.socket_flows();
   to.stamping = from_wire(from.stamping());
   to.clock = from_wire(from.clock());
+  to.arrivals = from_wire(from.arrivals());
+  to.sender_cpu = from_wire(from.sender_cpu());
+  to.receiver_cpu = from_wire(from.receiver_cpu());
   return to;
+}
+
+void to_wire(const paceline::CpuTime& from, CpuTime& to) {
+  to.set_user(from.user.count());
+  to.set_system(from.system.count());
+  to.set_elapsed(from.elapsed.count());
+}
+
+paceline::CpuTime from_wire(const CpuTime& from) {
+  require(from.user() >= 0 && from.system() >= 0 && from.elapsed() >= 0, "CPU time below 0");
+  return {nanoseconds{from.user()}, nanoseconds{from.system()}, nanoseconds{from.elapsed()}};
 }
 
 void to_wire(const paceline::Host& from, Host& to) {

@@ -1,83 +1,63 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
-#include <unordered_map>
 #include <vector>
 
+#include "receiver/data_worker.h"
 #include "receiver/flow.h"
 #include "receiver/stamping.h"
-#include "traffic/data_socket.h"
-#include "traffic/file_descriptor.h"
+#include "traffic/worker.h"
 
 namespace paceline::receiver {
 
-/// The thread that takes every datagram of the data port, stamps it and hands it to its flow. The packet path locks
-/// and allocates nothing: what other threads want done waits in a mailbox that is looked into when its bell rings.
+/// The UDP data port: several workers, each with two sockets of one SO_REUSEPORT group. A flow belongs to one socket by
+/// its id, which the kernel reads from each datagram.
 class DataPath {
  public:
-  /// What became of a flow's binding, told on the data path's thread.
-  struct Bound {
-    std::string refused;  // empty: it is bound
-    Stamping stamping;
-  };
+  using Bound = DataWorker::Bound;
+  using Started = DataWorker::Started;
 
-  /// What became of its start.
-  struct Started {
-    std::string refused;  // empty: it takes packets
-    std::uint64_t duplicate_window = 0;
-  };
-
-  /// `timens_offset`: what this process's CLOCK_MONOTONIC is ahead of the kernel's, in which the TC program stamps.
-  DataPath(traffic::DataSocket socket, const StampLadder& ladder, nanoseconds timens_offset);
+  /// Takes datagrams on `bind`:`port` (empty: all addresses of both families; 0: any free port) from now on. Another
+  /// receiver on the port is for TcpDoor to refuse. `timens_offset`: what this process's CLOCK_MONOTONIC is ahead of
+  /// the kernel's, in which the TC program stamps. Throws SetupError, UsageError for an address that is none.
+  DataPath(const std::string& bind, std::uint16_t port, const traffic::WorkerOptions& workers,
+           const StampLadder& ladder, nanoseconds timens_offset);
   ~DataPath();
   DataPath(const DataPath&) = delete;
   DataPath& operator=(const DataPath&) = delete;
 
-  // From any thread, carried out in order.
+  std::uint16_t port() const { return port_; }
+  /// Receive buffer of the sockets that take datagrams one by one.
+  std::size_t buffer_bytes() const { return buffer_bytes_; }
+  /// What become_worker() said, once a reason.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+  // From any thread; carried out in order for each flow.
+  /// A random flow id, not in use, of the worker that has the fewest flows. `coalesce`: for a flow whose datagrams may
+  /// come as super-packets (UDP_GRO), which is fast and blurs delays.
+  std::uint32_t choose_id(bool coalesce);
   void add(std::unique_ptr<Flow> flow);
+  /// `told` on the worker's thread.
   void bind(std::uint32_t flow_id, const packet::Nonce& nonce, std::function<void(const Bound&)> told);
+  /// `told` on the worker's thread, or on this one when there is no memory for the flow's statistics.
   void start(const decoder::FlowStart& start, std::unique_ptr<decoder::RecordWriter> writer,
              std::function<void(const Started&)> told);
   void done(std::uint32_t flow_id, std::uint64_t sent_packets);
-  /// Ends the flow if it runs, and forgets it.
-  void remove(std::uint32_t flow_id);
-
-  std::size_t buffer_bytes() const { return buffer_bytes_; }
+  /// Ends the flow if it runs, and forgets it. `told` on the worker's thread: how many exchanges were answered.
+  void remove(std::uint32_t flow_id, std::function<void(std::uint64_t answered)> told = {});
 
  private:
-  void post(std::function<void()> task);
-  void run(const std::stop_token& stop);
-  void read_mailbox();
-  void take(std::span<const traffic::Datagram> batch);
-  void take_data(const packet::Header& header, const traffic::Datagram& datagram, ReceiverTime now);
-  void take_probe(const traffic::Datagram& datagram, ReceiverTime now);
-  ReceiverTime receive_stamp(Hook hook, const traffic::KernelStamp& stamp) const;
-  void tick(ReceiverTime now);
-  void share_drops(ReceiverTime now);
-  Flow* find(std::uint32_t flow_id);
+  std::uint32_t sockets() const { return static_cast<std::uint32_t>(2 * workers_.size()); }
+  DataWorker& worker_of(std::uint32_t flow_id) { return *workers_[flow_id % sockets() / 2]; }
 
-  traffic::DataSocket socket_;
-  std::size_t buffer_bytes_;
-  const StampLadder& ladder_;
-  nanoseconds timens_offset_;
-  bool netstamp_ = false;
-  nanoseconds realtime_offset_{0};  // of the batch in hand, while netstamp_ is on
-  std::unordered_map<std::uint32_t, std::unique_ptr<Flow>> flows_;
-  std::uint32_t running_ = 0;
-  std::uint64_t drops_ = 0;
-  ReceiverTime next_tick_ = ReceiverTime::max();
-
-  traffic::FileDescriptor bell_;
-  std::mutex mailbox_mutex_;
-  std::vector<std::function<void()>> mailbox_;
-  std::jthread thread_;
+  std::uint16_t port_ = 0;
+  std::size_t buffer_bytes_ = 0;
+  std::vector<std::string> warnings_;
+  std::vector<std::unique_ptr<DataWorker>> workers_;
 };
 
 }  // namespace paceline::receiver

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/packet_run.h"
 #include "traffic/random.h"
 
 namespace paceline::receiver {
@@ -20,13 +21,27 @@ bool equal_secrets(const std::array<std::uint8_t, kSize>& a, const std::array<st
 
 }  // namespace
 
-Flow::Flow(std::uint32_t id, const packet::Secret& secret, const FlowSpec& spec, std::unique_ptr<FlowListener> listener)
+Flow::Flow(std::uint32_t id, const packet::Secret& secret, const UdpFlowSpec& spec,
+           std::unique_ptr<FlowListener> listener)
     : id_(id), secret_(secret), spec_(spec), listener_(std::move(listener)) {}
+
+Flow::Flow(std::uint32_t id, const packet::Secret& secret, const ConnectionFlowSpec&,
+           std::unique_ptr<FlowListener> listener)
+    : id_(id), secret_(secret), exchanges_(true), listener_(std::move(listener)) {}
 
 bool Flow::knows(const packet::Probe& probe) const { return !finished_ && equal_secrets(probe.secret, secret_); }
 
+bool Flow::is_exchange(const packet::Probe& probe, const traffic::Address& from) const {
+  return exchanges_ && bound_ && from.same_ip(bound_->from) && equal_secrets(probe.nonce, bound_->nonce);
+}
+
 std::optional<packet::ProbeReply> Flow::probe(const packet::Probe& probe, const traffic::Datagram& datagram,
                                               const Stamping& stamping, ReceiverTime now) {
+  ++probes_read_;
+  if (is_exchange(probe, datagram.from)) {
+    ++answered_;
+    return reply_to(probe, bound_->nonce);
+  }
   if (bound_ && unproven_replies_left_ < kUnprovenReplies && now >= next_reply_earned_) {
     ++unproven_replies_left_;
     next_reply_earned_ = now + kReplyEarnedIn;
@@ -43,12 +58,15 @@ std::optional<packet::ProbeReply> Flow::probe(const packet::Probe& probe, const 
   if (!std::exchange(known->told, true))
     listener_->path_confirmed(probe.attempt, known->arrived_at, known->from, stamping);
   // A mapping on the way was forgotten and made anew: the flow follows its sender to the new address.
-  if (bound_ && known->proven) bound_ = *known;
+  if (bound_ && known->proven && !exchanges_) bound_ = *known;
+  return reply_to(probe, known->nonce);
+}
 
+packet::ProbeReply Flow::reply_to(const packet::Probe& probe, const packet::Nonce& nonce) const {
   packet::ProbeReply reply;
   reply.flow_id = id_;
   reply.attempt = probe.attempt;
-  reply.nonce = known->nonce;
+  reply.nonce = nonce;
   reply.sent = probe.sent;
   return reply;
 }
@@ -89,40 +107,71 @@ std::string Flow::bind(const packet::Nonce& nonce, bool tc_required) {
   return {};
 }
 
-void Flow::start(const decoder::FlowStart& start, std::unique_ptr<decoder::RecordWriter> writer) {
+void Flow::start(FlowIntake intake) {
+  const decoder::FlowStart& start = intake.start;
   map_ = start.map;
-  writer_ = std::move(writer);
-  wait_until_ = start.map.to_receiver(start.start) + spec_.duration + kOvertime;
-  decoder_ = std::make_unique<decoder::FlowDecoder>(
-      start, [this](Interval&& interval) { listener_->interval(std::move(interval)); });
+  wait_until_ = start.map.to_receiver(start.start) + spec_.omit + spec_.duration + kOvertime;
+  writer_ = std::move(intake.writer);
+  at_hook_ = std::move(intake.at_hook);
+  arrivals_.coalesced = intake.coalesced;
+  data_read_ = probes_read_ = 0;
+  decoder_ = std::move(intake.decoder);
+  decoder_->report_to([this](UdpInterval&& interval) { listener_->interval(std::move(interval)); });
 }
 
-void Flow::data(const packet::Header& header, const traffic::Datagram& datagram, ReceiverTime rx_tc, ReceiverTime now) {
-  if (!started() || finished_) return;
-  const auto ignore = [&](decoder::Counted what) {
-    decoder_->count(what, 1, now);
-    if (writer_) writer_->count(what, 1, now);
-  };
-  if (datagram.from != bound_->from) return ignore(decoder::Counted::unbound);
-  if (datagram.bytes.size() != spec_.size) return ignore(decoder::Counted::invalid);
+std::size_t Flow::data(const packet::Header& first, const traffic::Datagram& arrived, ReceiverTime rx_tc,
+                       ReceiverTime now) {
+  if (!started() || finished_) return 1;
+  const std::size_t size = std::min(arrived.segment, arrived.bytes.size());
+  const bool ours = arrived.from == bound_->from;
+  if (!ours || size != spec_.size) {
+    ++data_read_;
+    count(ours ? decoder::Counted::invalid : decoder::Counted::unbound, 1, now);
+    return 1;
+  }
 
   decoder::PacketObservation seen;
-  seen.sequence = packet::extend_sequence(header.sequence, decoder_->next_expected());
+  seen.sequence = packet::extend_sequence(first.sequence, decoder_->next_expected());
   const nanoseconds near = now.time_since_epoch() - map_.offset;  // the sender's clock by now
-  seen.tx_user = SenderTime{nanoseconds{packet::extend_time(header.send_time, near.count())}};
-  seen.lateness = packet::decode_lateness(header.lateness);
+  seen.tx_user = SenderTime{nanoseconds{packet::extend_time(first.send_time, near.count())}};
+  seen.lateness = packet::decode_lateness(first.lateness);
   seen.rx_tc = rx_tc;
   seen.rx_user = now;
-  seen.size = static_cast<std::uint32_t>(datagram.bytes.size());
+  seen.size = static_cast<std::uint32_t>(size);
+  const std::size_t taken = arrived.bytes.size() >= 2 * size ? take_run(seen, arrived.bytes) : take_one(seen);
+  data_read_ += taken;
+  if (sent_ && decoder_->distinct() >= *sent_) finish(now);
+  return taken;
+}
+
+std::size_t Flow::take_one(const decoder::PacketObservation& seen) {
   decoder_->packet(seen);
   if (writer_) writer_->packet(seen);
-  if (sent_ && decoder_->distinct() >= *sent_) finish(sent_, now);
+  return 1;
+}
+
+std::size_t Flow::take_run(decoder::PacketObservation seen, std::span<const std::uint8_t> packets) {
+  std::array<std::uint16_t, kMostInARun> encoded;
+  std::array<std::int64_t, kMostInARun> lateness;
+  const std::size_t length = packet::run_length(packets, seen.size, encoded);
+  for (std::size_t i = 0; i < length; ++i) lateness[i] = packet::decode_lateness(encoded[i]);
+  decoder_->run(seen, std::span(lateness).first(length));
+  if (writer_) {
+    for (std::size_t i = 0; i < length; ++i, ++seen.sequence) {
+      seen.lateness = lateness[i];
+      writer_->packet(seen);
+    }
+  }
+  return length;
+}
+
+void Flow::count(decoder::Counted what, std::uint64_t number, ReceiverTime now) {
+  decoder_->count(what, number, now);
+  if (writer_) writer_->count(what, number, now);
 }
 
 void Flow::lost_in_socket(std::uint64_t datagrams, ReceiverTime now) {
-  if (!started() || finished_) return;
-  decoder_->count(decoder::Counted::lost_in_socket, datagrams, now);
-  if (writer_) writer_->count(decoder::Counted::lost_in_socket, datagrams, now);
+  if (counts_socket_drops() && !finished_) count(decoder::Counted::lost_in_socket, datagrams, now);
 }
 
 void Flow::shares_socket_with(std::uint32_t flows) { socket_flows_ = std::max(socket_flows_, flows); }
@@ -130,20 +179,20 @@ void Flow::shares_socket_with(std::uint32_t flows) { socket_flows_ = std::max(so
 void Flow::done(std::uint64_t packets, ReceiverTime now) {
   if (!started() || finished_ || sent_) return;
   sent_ = packets;
-  if (decoder_->distinct() >= packets) return finish(sent_, now);
+  if (decoder_->distinct() >= packets) return finish(now);
   const nanoseconds wait = std::clamp<nanoseconds>(3 * decoder_->largest_delay(), kShortestWait, kLongestWait);
   wait_until_ = now + wait;
 }
 
 void Flow::abandon(ReceiverTime now) {
-  if (started() && !finished_) finish(sent_, now);
+  if (started() && !finished_) finish(now);
   finished_ = true;
 }
 
 void Flow::tick(ReceiverTime now) {
   if (!started() || finished_) return;
   decoder_->advance(now);
-  if (now >= wait_until_) finish(sent_, now);
+  if (now >= wait_until_) finish(now);
 }
 
 ReceiverTime Flow::next_tick() const {
@@ -151,10 +200,15 @@ ReceiverTime Flow::next_tick() const {
   return std::min(decoder_->interval_end(), wait_until_);
 }
 
-void Flow::finish(std::optional<std::uint64_t> sent, ReceiverTime now) {
-  decoder_->finish(sent, now);
+void Flow::finish(ReceiverTime now) {
+  if (at_hook_) {
+    const std::uint64_t passed = at_hook_().value_or(0);
+    arrivals_.at_hook = passed - std::min(passed, probes_read_);
+    if (arrivals_.at_hook > data_read_) count(decoder::Counted::lost_in_socket, arrivals_.at_hook - data_read_, now);
+  }
+  decoder_->finish(sent_, now);
   finished_ = true;
-  listener_->finished(now, socket_flows_, std::move(writer_));
+  listener_->finished(now, socket_flows_, arrivals_, std::move(writer_));
 }
 
 }  // namespace paceline::receiver

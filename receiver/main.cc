@@ -9,7 +9,9 @@
 
 #include "paceline/error.h"
 #include "paceline/receiver.h"
+#include "receiver/log_lines.h"
 #include "receiver/options.h"
+#include "traffic/file_descriptor.h"
 
 namespace {
 
@@ -17,7 +19,8 @@ namespace {
 class Log : public paceline::ReceiverObserver {
  public:
   void listening(std::uint16_t port, std::uint16_t data_port) override {
-    std::cerr << "listening: signalling port " << port << "/tcp, data port " << data_port << "/udp" << std::endl;
+    std::cerr << "listening: signalling port " << port << "/tcp, data port " << data_port << "/udp and /tcp"
+              << std::endl;
   }
 
   void stamping(paceline::Hook hook, const std::vector<std::string>& interfaces, const std::string& reason) override {
@@ -34,15 +37,13 @@ class Log : public paceline::ReceiverObserver {
   }
 
   void flow_started(const paceline::FlowResult& flow) override {
-    std::fprintf(stderr, "flow %08x: %g packets/s of %u bytes for %g s, stamped by %s\n", flow.flow_id,
-                 flow.spec.rate_pps, flow.spec.size, std::chrono::duration<double>(flow.spec.duration).count(),
-                 std::string(to_string(flow.stamping.hook)).c_str());
+    std::cerr << std::visit([](const auto& result) { return paceline::receiver::describe_start(result); }, flow)
+              << std::endl;
   }
 
   void flow_finished(const paceline::FlowResult& flow) override {
-    std::fprintf(stderr, "flow %08x: received %llu, lost %lld%s%s\n", flow.flow_id,
-                 static_cast<unsigned long long>(flow.received.packets), static_cast<long long>(flow.received.lost),
-                 flow.complete ? "" : ", partial: ", flow.incomplete_reason.c_str());
+    std::cerr << std::visit([](const auto& result) { return paceline::receiver::describe_end(result); }, flow)
+              << std::endl;
   }
 
   void warning(const std::string& text) override { std::cerr << "warning: " << text << std::endl; }
@@ -71,6 +72,7 @@ int main(int argc, char** argv) {
   paceline::ReceiverSpec spec;
   if (const auto exit_code = paceline::receiver::parse_options(argc, argv, spec)) return *exit_code;
 
+  paceline::traffic::raise_descriptor_limit();
   std::stop_source stop;
   stop_on_signals(stop);
   Log log;

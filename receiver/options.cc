@@ -17,21 +17,32 @@ namespace {
 
 constexpr int kUsage = 2;
 
-/// "udp=30899,tcp=30899" or "30899": the data port as senders see it.
-std::uint16_t parse_advertised_udp(const std::vector<std::string>& parts) {
-  std::uint16_t udp = 0;
+/// "udp=30899,tcp=30899", or "30899" for both: the data port as senders see it.
+void parse_advertised(const std::vector<std::string>& parts, ReceiverSpec& spec) {
   for (const std::string& part : parts) {
     const auto equals = part.find('=');
-    const std::string protocol = equals == std::string::npos ? "udp" : part.substr(0, equals);
+    const std::string protocol = equals == std::string::npos ? "" : part.substr(0, equals);
+    if (equals != std::string::npos && protocol != "udp" && protocol != "tcp")
+      throw UsageError("'" + part + "': write udp=PORT, tcp=PORT, or one PORT for both");
     const std::uint16_t port = parse_port(equals == std::string::npos ? part : part.substr(equals + 1));
-    if (protocol == "udp") {
-      udp = port;
-    } else if (protocol != "tcp") {  // TCP's number is accepted for the day there are TCP flows
-      throw UsageError("'" + part + "': write udp=PORT or tcp=PORT");
-    }
+    if (protocol != "tcp") spec.advertise_udp = port;
+    if (protocol != "udp") spec.advertise_tcp = port;
   }
-  if (udp == 0) throw UsageError("no UDP port is advertised: write udp=PORT");
-  return udp;
+}
+
+/// An option whose text has a unit; what the parser throws names the option.
+template <class Parse>
+CLI::Option* add_quantity(CLI::App& app, const std::string& name, Parse parse, const std::string& help) {
+  return app.add_option_function<std::string>(
+      name,
+      [name, parse](const std::string& text) {
+        try {
+          parse(text);
+        } catch (const UsageError& error) {
+          throw CLI::ValidationError(name, error.what());
+        }
+      },
+      help);
 }
 
 }  // namespace
@@ -46,19 +57,34 @@ std::optional<int> parse_options(int argc, char** argv, ReceiverSpec& spec) {
 
   app.option_defaults()->group("Addresses");
   app.add_option("--bind", spec.bind, "Address to listen on (default: all, IPv4 and IPv6)")->type_name("ADDR");
+  const auto some = CLI::Range(1, 1'000'000).description("");
   const auto any_port = CLI::Range(0, 65535).description("");
   app.add_option("--port", spec.port, "Signalling port, TCP; 0: any free one (default 9000)")
       ->check(any_port)
       ->type_name("PORT");
-  app.add_option("--data-port", spec.data_port, "Data port, UDP; 0: any free one (default 8999)")
+  app.add_option("--data-port", spec.data_port, "Data port, UDP and TCP; 0: any free one (default 8999)")
       ->check(any_port)
       ->type_name("PORT");
   app.add_option("--advertise", advertised,
                  "The data port as senders see it, where a NodePort or a NAT maps\n"
-                 "another number to it (environment: PACELINE_ADVERTISE)")
+                 "another number to it; one PORT stands for both\n(environment: PACELINE_ADVERTISE)")
       ->delimiter(',')
       ->envname("PACELINE_ADVERTISE")
-      ->type_name("udp=PORT");
+      ->type_name("udp=PORT,tcp=PORT");
+
+  app.option_defaults()->group("Running");
+  app.add_option("--workers", spec.workers, "Threads for data (default: one a CPU that it may use)")
+      ->check(CLI::Range(1, 1024).description(""))
+      ->type_name("N");
+  app.add_flag("--one-off", spec.one_off, "End when the first sender that had a flow is done");
+  add_quantity(
+      app, "--idle-timeout",
+      [&spec](const std::string& text) {
+        spec.idle_timeout = units::parse_duration(text);
+        if (spec.idle_timeout == nanoseconds{0}) throw UsageError("an idle time of 0 would end it at once");
+      },
+      "End when there was no sender for so long (default: never)")
+      ->type_name("TIME");
 
   app.option_defaults()->group("Receive stamps");
   app.add_option("--tc", spec.tc,
@@ -83,30 +109,37 @@ std::optional<int> parse_options(int argc, char** argv, ReceiverSpec& spec) {
 
   app.option_defaults()->group("Limits");
   app.add_option("--max-sessions", spec.limits.sessions, "Senders served at once (default 64)")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(some)
       ->type_name("N");
-  app.add_option("--max-flows", spec.limits.flows, "Flows served at once, of all senders (default 512)")
-      ->check(CLI::PositiveNumber.description(""))
+  app.add_option("--max-flows", spec.limits.flows, "Flows served at once, of all senders (default 4096)")
+      ->check(some)
       ->type_name("N");
-  app.add_option_function<std::string>(
-         "--max-rate",
-         [&spec](const std::string& text) {
-           try {
-             spec.limits.rate_pps = units::parse_packet_rate(text);
-             if (spec.limits.rate_pps == 0) throw UsageError("a rate of 0 would refuse every flow");
-           } catch (const UsageError& error) {
-             throw CLI::ValidationError("--max-rate", error.what());
-           }
-         },
-         "Packets per second of a flow (default 2M)")
+  app.add_option("--max-streams", spec.limits.streams, "TCP connections of a flow (default 1024)")
+      ->check(some)
+      ->type_name("N");
+  add_quantity(
+      app, "--max-rate",
+      [&spec](const std::string& text) {
+        spec.limits.rate_pps = units::parse_packet_rate(text);
+        if (spec.limits.rate_pps == 0) throw UsageError("a rate of 0 would refuse every flow");
+      },
+      "Packets per second of a UDP flow; one without a rate is then refused\n(default: no limit)")
       ->type_name("PPS");
+  add_quantity(
+      app, "--max-bitrate",
+      [&spec](const std::string& text) {
+        spec.limits.bitrate_bps = units::parse_bitrate(text);
+        if (spec.limits.bitrate_bps == 0) throw UsageError("a bitrate of 0 would refuse every flow");
+      },
+      "Bits per second of payload of a flow; one without a rate is then\nrefused (default: no limit)")
+      ->type_name("BPS");
   app.footer(
       "The TC hook needs CAP_BPF and CAP_NET_ADMIN (or root); without, the next rung is used.\n"
       "SIGTERM and SIGINT end it, and senders get partial summaries.\n"
-      "Exit codes: 0 stopped, 1 set-up failed, 2 usage.");
+      "Exit codes: 0 it was stopped or is done, 1 set-up failed, 2 usage.");
   try {
     app.parse(argc, argv);
-    if (!advertised.empty()) spec.advertise_udp = parse_advertised_udp(advertised);
+    parse_advertised(advertised, spec);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
   } catch (const UsageError& error) {

@@ -1,23 +1,21 @@
 // SPDX-License-Identifier: MIT
 #include <asio/co_spawn.hpp>
-#include <asio/detached.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/v6_only.hpp>
 #include <asio/post.hpp>
-#include <asio/redirect_error.hpp>
 #include <asio/thread_pool.hpp>
-#include <asio/use_awaitable.hpp>
-#include <deque>
+#include <exception>
 #include <filesystem>
-#include <list>
+#include <memory>
 
 #include "paceline/endpoint.h"
 #include "paceline/error.h"
 #include "paceline/receiver.h"
 #include "receiver/data_path.h"
-#include "receiver/session.h"
+#include "receiver/listener.h"
+#include "receiver/service.h"
 #include "receiver/stamping.h"
-#include "signalling/channel.h"
+#include "receiver/tcp_door.h"
 #include "traffic/clock_exchange.h"
 #include "traffic/data_socket.h"
 #include "traffic/host.h"
@@ -28,8 +26,8 @@ namespace {
 
 using asio::ip::tcp;
 
-// Connections that have not finished their handshake; the oldest makes room for one more.
-constexpr std::size_t kMaxUnwelcomed = 256;
+// When the data port may be any: how often a number may turn out to be free for TCP alone.
+constexpr int kPortAttempts = 16;
 
 tcp::endpoint listen_endpoint(const ReceiverSpec& spec, bool ipv6) {
   if (spec.bind.empty()) return {ipv6 ? tcp::v6() : tcp::v4(), spec.port};
@@ -63,67 +61,18 @@ tcp::acceptor listen(asio::io_context& io, const ReceiverSpec& spec) {
   return acceptor;
 }
 
-class Listener {
- public:
-  Listener(tcp::acceptor acceptor, Service& service) : acceptor_(std::move(acceptor)), service_(service) {}
-
-  asio::awaitable<void> accept_forever() {
-    for (;;) {
-      asio::error_code error;
-      tcp::socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
-      if (!acceptor_.is_open()) co_return;
-      if (error) {
-        // Out of descriptors, say: those in use will come free.
-        service_.observer.warning("a connection could not be accepted: " + error.message());
-        asio::steady_timer pause(acceptor_.get_executor(), std::chrono::milliseconds(100));
-        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
-        continue;
-      }
-      try {
-        open_session(std::move(socket));
-      } catch (const std::exception& failure) {  // out of memory, say: this sender is turned away, others go on
-        service_.observer.warning("a connection was dropped: " + std::string(failure.what()));
-      }
+/// The door locks the data port's number against other receivers; for UDP it must be free, too.
+std::unique_ptr<TcpDoor> open_data_port(const ReceiverSpec& spec, const traffic::WorkerOptions& workers) {
+  for (int attempt = 1;; ++attempt) {
+    auto door = std::make_unique<TcpDoor>(spec.bind, spec.data_port, workers);
+    try {
+      const traffic::DataSocket free_for_udp(spec.bind, door->port());
+      return door;
+    } catch (const SetupError&) {
+      if (spec.data_port != 0 || attempt == kPortAttempts) throw;
     }
   }
-
-  /// Ends every session with partial summaries; then calls `when_idle`.
-  void stop(std::function<void()> when_idle) {
-    when_idle_ = std::move(when_idle);
-    asio::error_code ignored;
-    acceptor_.close(ignored);
-    if (sessions_.empty()) return when_idle_();
-    for (const auto& session : sessions_) session->stop("the receiver was stopped");
-  }
-
- private:
-  void open_session(tcp::socket socket) {
-    make_room();
-    const auto channel = signalling::Channel::create(std::move(socket), signalling::kMaxRequest);
-    const auto session = std::make_shared<Session>(channel, service_);
-    const auto entry = sessions_.insert(sessions_.end(), session);
-    asio::co_spawn(acceptor_.get_executor(), session->run(), [this, entry](const std::exception_ptr&) {
-      sessions_.erase(entry);
-      if (sessions_.empty() && !acceptor_.is_open() && when_idle_) when_idle_();
-    });
-  }
-
-  void make_room() {
-    std::size_t unwelcomed = 0;
-    for (const auto& session : sessions_) unwelcomed += session->welcomed() ? 0u : 1u;
-    if (unwelcomed < kMaxUnwelcomed) return;
-    for (const auto& session : sessions_) {
-      if (session->welcomed()) continue;
-      session->drop();
-      return;
-    }
-  }
-
-  tcp::acceptor acceptor_;
-  Service& service_;
-  std::list<std::shared_ptr<Session>> sessions_;
-  std::function<void()> when_idle_;
-};
+}
 
 }  // namespace
 
@@ -138,32 +87,56 @@ void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, c
   // Ports first, so that nothing is attached for a receiver that cannot start.
   tcp::acceptor acceptor = listen(io, spec);
   const std::uint16_t port = acceptor.local_endpoint().port();
-  traffic::DataSocket data_socket(spec.bind, spec.data_port);
-  const std::uint16_t data_port = data_socket.port();
+  traffic::WorkerOptions workers;
+  workers.count = spec.workers;
+  auto closed_door = open_data_port(spec, workers);
+  const std::uint16_t data_port = closed_door->port();
 
-  const StampLadder ladder(spec, data_port);
+  const StampLadder ladder(spec, data_port, {data_port, port});
+  const auto door = std::move(closed_door);  // ends before the ladder does
   const traffic::ClockIdentity clock = traffic::read_clock_identity();
+  DataPath data_path(spec.bind, data_port, workers, ladder, clock.monotonic_offset);
+  door->open(ladder);
+
   asio::thread_pool file_worker(1);
-  DataPath data_path(std::move(data_socket), ladder, clock.monotonic_offset);
-  Service service{spec, observer, data_path, data_port, clock, traffic::this_host(), file_worker, {}, {}, 0};
-  Listener listener(std::move(acceptor), service);
+  Service service{.spec = spec,
+                  .observer = observer,
+                  .data_path = data_path,
+                  .door = *door,
+                  .ladder = ladder,
+                  .file_worker = file_worker,
+                  .data_port = data_port,
+                  .workers = workers,
+                  .clock = clock,
+                  .host = traffic::this_host(),
+                  .flow_ids = {},
+                  .sessions_by_client = {}};
+  Listener listener(std::move(acceptor), service, [&] {
+    file_worker.join();
+    io.stop();
+  });
 
   observer.stamping(ladder.hook(), ladder.interfaces(), ladder.reason());
   for (const std::string& warning : ladder.warnings()) observer.warning(warning);
+  for (const std::string& warning : data_path.warnings()) observer.warning(warning);
   observer.listening(port, data_port);
 
-  asio::co_spawn(io, listener.accept_forever(), [](const std::exception_ptr& failure) {
-    if (failure) std::rethrow_exception(failure);  // an observer's: it leaves serve()
-  });
-  const std::stop_callback on_stop(stop, [&] {
-    asio::post(io, [&] {
-      listener.stop([&] {
-        file_worker.join();
-        io.stop();
-      });
-    });
-  });
-  io.run();
+  const auto rethrow = [](const std::exception_ptr& failure) {
+    if (failure) std::rethrow_exception(failure);
+  };
+  asio::co_spawn(io, listener.accept_forever(), rethrow);
+  if (spec.idle_timeout > nanoseconds{0}) asio::co_spawn(io, listener.stop_when_idle_for(spec.idle_timeout), rethrow);
+  const std::stop_callback on_stop(stop, [&] { asio::post(io, [&] { listener.stop("the receiver was stopped"); }); });
+  std::exception_ptr observers;  // what an observer threw leaves serve(), but nothing that runs is left behind
+  while (!io.stopped()) {
+    try {
+      io.run();
+    } catch (...) {
+      if (!observers) observers = std::current_exception();
+      listener.stop("the receiver was stopped by an error of its own");
+    }
+  }
+  if (observers) std::rethrow_exception(observers);
   io.restart();
   io.poll();  // what the record files' ends had to say
 }

@@ -9,7 +9,7 @@
 
 namespace paceline::receiver {
 
-StampLadder::StampLadder(const ReceiverSpec& spec, std::uint16_t data_port)
+StampLadder::StampLadder(const ReceiverSpec& spec, std::uint16_t udp_port, const std::vector<std::uint16_t>& tcp_ports)
     : netstamp_allowed_(spec.tc == TcMode::automatic && spec.allow_netstamp),
       tc_required_(spec.tc == TcMode::required) {
   if (spec.tc == TcMode::off) {
@@ -20,8 +20,8 @@ StampLadder::StampLadder(const ReceiverSpec& spec, std::uint16_t data_port)
     reason_ = "no TC hook is allowed (--hooks)";
   } else {
     try {
-      hook_ = bpf::TcHook::attach({.udp_port = data_port,
-                                   .tcp_port = 0,
+      hook_ = bpf::TcHook::attach({.udp_port = udp_port,
+                                   .tcp_ports = tcp_ports,
                                    .interfaces = spec.interfaces,
                                    .allow_tcx = spec.allow_tcx,
                                    .allow_clsact = spec.allow_clsact});
@@ -71,6 +71,35 @@ Stamping StampLadder::judge(const traffic::Datagram& probe) const {
   }
   if (probe.stamp.by_kernel()) return {Hook::netstamp, "", reason};
   return {Hook::none, "", reason};
+}
+
+std::unique_ptr<bpf::TcpArrivals> StampLadder::arrivals(const bpf::TcpConnection& connection) const {
+  return hook_ ? hook_->tcp_arrivals(connection) : nullptr;
+}
+
+Stamping StampLadder::judge_connection(bool seen_by_hook) const {
+  if (!hook_) return {Hook::none, "", reason_};
+  if (seen_by_hook) {
+    std::string names;
+    for (const std::string& name : interfaces()) names += (names.empty() ? "" : ", ") + name;
+    return {hook(), names, reason_};
+  }
+  return {Hook::none, "",
+          "the connection came by no interface with the hook (loopback never passes one), or another program on that "
+          "hook keeps packets from ours"};
+}
+
+void StampLadder::count_flow(std::uint32_t id) const {
+  if (hook_) hook_->count_flow(id);
+}
+
+std::optional<std::uint64_t> StampLadder::flow_count(std::uint32_t id) const {
+  const auto count = hook_ ? hook_->flow_count(id) : std::nullopt;
+  return count ? std::optional(count->datagrams) : std::nullopt;
+}
+
+void StampLadder::forget_flow(std::uint32_t id) const {
+  if (hook_) hook_->forget_flow(id);
 }
 
 }  // namespace paceline::receiver

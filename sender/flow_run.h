@@ -2,104 +2,142 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
-#include <asio/io_context.hpp>
-#include <memory>
+#include <asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "decoder/histogram.h"
+#include "paceline/flow.h"
 #include "paceline/result.h"
 #include "paceline/sender.h"
+#include "sender/local_end.h"
+#include "sender/path_end.h"
+#include "sender/path_finder.h"
 #include "sender/path_search.h"
-#include "sender/probe_socket.h"
+#include "sender/run_context.h"
 #include "sender/session.h"
-#include "traffic/clock_exchange.h"
-#include "traffic/udp_flow_sender.h"
 
 namespace paceline::sender {
 
-/// One flow of a run, from its offer to its summary. Its steps are called in the order of their declaration.
+/// One flow of a run, from its offer to its summary; a kind of flow is a class below this one. The steps are called in
+/// the order of their declaration, on the run's thread.
 class FlowRun {
  public:
-  FlowRun(asio::io_context& io, Session& session, const RunSpec& run, std::size_t index, RunObserver& observer);
-  ~FlowRun();
+  virtual ~FlowRun() = default;
+  FlowRun(const FlowRun&) = delete;
+  FlowRun& operator=(const FlowRun&) = delete;
 
-  /// Asks the receiver for the flow, finds the path to its data port, and measures the clocks over it. Throws
-  /// SetupError: refused, or no candidate works, with each one's fate.
-  asio::awaitable<void> prepare();
+  /// Asks the receiver for the flow, finds the path to its data port, and measures what must be known before the
+  /// start. Throws SetupError: refused, or no candidate works, with each one's fate.
+  virtual asio::awaitable<void> prepare() = 0;
 
-  /// Freezes the clock map and asks the receiver to bind the flow to the proven address; the first packet is due at
-  /// `start`.
+  /// Asks the receiver to start the flow, freezing the clock map; the first packet or byte is due at `start`.
   void request_start(SenderTime start);
   /// Waits until it has. Throws SetupError.
   asio::awaitable<void> await_start();
 
-  /// Sends on a thread of its own while intervals come in, then waits for the summary. Never throws: what went wrong
-  /// stands in the result, which is partial then.
+  /// Makes the traffic, while rows come in, then waits for the summary. Never throws: what went wrong stands in the
+  /// result, which is partial then.
   asio::awaitable<void> run();
 
   /// Ends the flow early; `why` goes into the result.
   void stop(const std::string& why);
 
   bool started() const { return started_; }
-  const FlowResult& result() const { return result_; }
+  virtual FlowResult result() const = 0;
 
- private:
+ protected:
   using Clock = std::chrono::steady_clock;
 
-  struct Found {
-    Attempt attempt;
-    Answer answer;
-    std::shared_ptr<ProbeSocket> socket;
-  };
+  static Clock::time_point in(Clock::duration time) { return Clock::now() + time; }
 
-  asio::awaitable<wire::Message> expect(wire::Message::BodyCase wanted, Clock::duration limit, const char* what);
-  std::vector<Candidate> candidates(const wire::FlowOffer& offer) const;
-  asio::awaitable<void> find_path(std::vector<Candidate> candidates);
-  asio::awaitable<void> attempt(Attempt attempt, std::shared_ptr<ProbeSocket> socket,
-                                std::shared_ptr<PathSearch> search, std::shared_ptr<Inbox<Found>> found);
-  void describe_path(const Found& found, const wire::PathConfirmed& confirmed, const PathSearch& search);
-  asio::awaitable<void> measure_clocks();
-  void start_sending();
+  /// `source_port`: of the first socket, if the user chose one, else 0.
+  FlowRun(RunContext& run, std::size_t index, std::uint16_t source_port);
+
+  // What a kind does in run().
+  /// Starts this end's traffic. May throw.
+  virtual void begin() = 0;
+  /// Whether it is over. Whoever makes it so calls now_over().
+  virtual bool over() const = 0;
+  /// Asks this end's traffic to end soon.
+  virtual void halt() = 0;
+  /// Ends it now if it goes on, and waits until all that begin() started is over.
+  virtual asio::awaitable<void> break_off() = 0;
+  virtual void take(const wire::IntervalReport& report) = 0;
+  /// Puts in what this end knows, once over().
+  virtual asio::awaitable<void> report(wire::FlowDone& done) = 0;
+  virtual void take(const wire::FlowSummary& summary) = 0;
+  /// The last step: `incomplete` says why the result is partial; empty if this end knows of nothing.
+  virtual void conclude(const std::string& incomplete) = 0;
+  /// Adds to StartFlow what this kind needs.
+  virtual void fill(wire::StartFlow& request) { (void)request; }
+  virtual void take(const wire::FlowStarted& started) { (void)started; }
+  /// How long traffic is to last.
+  virtual nanoseconds length() const = 0;
+  /// How long the receiver may take from FlowDone to its summary.
+  virtual Clock::duration summary_limit() const = 0;
+
+  // Steps of prepare().
+  asio::awaitable<wire::FlowOffer> ask_for(wire::OpenFlow request);
+  asio::awaitable<FoundPath> find_udp_path(const wire::FlowOffer& offer);
+  asio::awaitable<FoundPath> find_tcp_path(const wire::FlowOffer& offer, std::function<void(int socket)> configure);
+  /// `number`th further TCP connection, to where the first one went.
+  asio::awaitable<FoundPath> find_again(const FoundPath& first, std::uint32_t number,
+                                        std::function<void(int socket)> configure);
+  /// Waits until the receiver has confirmed the found path, and describes it.
+  asio::awaitable<void> confirm(const FoundPath& found);
+  /// Judges the clocks. Throws SetupError without a sample.
+  void judge_clocks(const traffic::ClockExchange& exchange);
+  /// Round trips to measure before the flow: fewer when many flows do so at once.
+  std::uint32_t exchanges() const;
+
+  void send_done(const wire::FlowDone& done);
+  void now_over();
+  asio::awaitable<void> until_over();
+
+  RunContext& run_context() { return run_; }
+  asio::any_io_executor executor() { return run_.io.get_executor(); }
+  RunObserver& observer() { return run_.observer; }
+  Session& session() { return run_.session; }
+  std::size_t index() const { return index_; }
+  ProbeKey& key() { return key_; }
+  const PathResult& path() const { return path_; }
+  const Stamping& stamping() const { return stamping_; }
+  ClockResult& clock() { return clock_; }
+  SenderTime start_time() const { return start_; }
+  /// Why it was told to stop; empty if it was not.
+  const std::string& stopped_why() const { return stopped_why_; }
+  LocalEnd local_end(std::uint32_t socket) const;
+  std::string name() const { return "flow " + std::to_string(index_ + 1); }
+
+ private:
+  asio::awaitable<wire::Message> expect(wire::Message::BodyCase wanted, Clock::duration limit, const char* what,
+                                        std::function<bool(const wire::Message&)> is_it = {});
+  std::vector<Candidate> candidates(const wire::FlowOffer& offer, Transport transport) const;
+  asio::awaitable<FoundPath> search(PathQuest quest, const char* transport, const char* option);
+  std::string given_up() const;
   asio::awaitable<void> watch();
-  asio::awaitable<void> keep_path();
-  asio::awaitable<void> end_keep_path();
-  asio::awaitable<void> report();
-  void take(const Interval& interval);
-  void close_partial(const std::string& why);
+  asio::awaitable<void> await_summary();
+  void take_summary(const wire::FlowSummary& summary);
 
-  asio::io_context& io_;
-  Session& session_;
-  const RunSpec& run_;
-  FlowSpec spec_;
+  RunContext& run_;
   std::size_t index_;
-  RunObserver& observer_;
+  std::uint16_t source_port_;
   Session::Messages messages_;
-
+  asio::steady_timer over_;  // cancelled when this end's traffic is over
   ProbeKey key_;
   std::optional<nanoseconds> synchronized_offset_;
-  std::shared_ptr<ProbeSocket> socket_;
-  traffic::ClockExchange clock_before_;
+  PathResult path_;
+  Stamping stamping_;
+  ClockResult clock_;
   SenderTime start_{};
-
-  class LatenessSink;
-  std::unique_ptr<LatenessSink> lateness_;
-  std::jthread thread_;
-  traffic::UdpFlowOutcome outcome_;
-  bool sending_ = false;
-  asio::steady_timer sending_over_;
-  bool keeping_path_ = false;
-  asio::steady_timer keep_pause_;
-  asio::steady_timer path_kept_;  // cancelled when keep_path() is over
-  bool summary_came_ = false;
-  std::uint64_t unbound_ = 0;  // in the intervals so far
-  nanoseconds silence_{0};     // intervals without a packet, at the end
   std::string stopped_why_;
-
-  FlowResult result_;
   bool started_ = false;
+  bool begun_ = false;
+  bool done_sent_ = false;
+  bool summary_came_ = false;
 };
 
 }  // namespace paceline::sender

@@ -17,7 +17,7 @@ namespace paceline::sender {
 template <class Value>
 class Inbox {
  public:
-  static constexpr std::size_t kMost = 256;
+  static constexpr std::size_t kMost = 4096;  // a flow of many streams is told of each one's path
 
   explicit Inbox(const asio::any_io_executor& executor) : signal_(executor) {}
 

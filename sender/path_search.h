@@ -19,7 +19,7 @@ namespace paceline::sender {
 
 struct Candidate {
   traffic::Address address;
-  std::string source;  // "user", "advertised", "receiver's port"
+  std::string source;  // "user", "advertised", "receiver's port", "signalling port"
 };
 
 struct Attempt {
@@ -27,14 +27,20 @@ struct Attempt {
   std::size_t candidate = 0;
 };
 
+struct SearchPace {
+  std::chrono::milliseconds again{50};  // between a candidate's attempts
+  std::uint32_t attempts = 64;          // for each candidate
+};
+
 class PathSearch {
  public:
-  static constexpr std::chrono::milliseconds kStagger{50};  // between candidates, and between a candidate's attempts
-  static constexpr std::uint32_t kAttempts = 64;            // for each candidate
+  static constexpr std::chrono::milliseconds kStagger{50};  // between candidates
   static constexpr std::uint32_t kUnreachableInARow = 3;    // then the candidate is given up
   static constexpr std::chrono::seconds kLastWait{2};       // for the reply to the last attempt
 
-  PathSearch(std::vector<Candidate> candidates, SenderTime now);
+  /// `attempts_before`: numbers that are taken.
+  PathSearch(std::vector<Candidate> candidates, SenderTime now, SearchPace pace = {},
+             std::uint32_t attempts_before = 0);
 
   /// An attempt that is due by now, to be sent at once.
   std::optional<Attempt> next(SenderTime now);
@@ -48,6 +54,8 @@ class PathSearch {
   void replied(const Attempt& attempt);
   /// The attempt's address could not be reached ("port unreachable (ICMP)").
   void unreachable(const Attempt& attempt, const std::string& why);
+  /// Somebody else answered: the next attempt is due at once.
+  void elsewhere(const Attempt& attempt, const std::string& why, SenderTime now);
 
   const Candidate& candidate(const Attempt& attempt) const { return states_[attempt.candidate].candidate; }
   std::uint32_t attempts() const { return attempts_; }
@@ -60,13 +68,18 @@ class PathSearch {
     SenderTime last_sent{};
     std::uint32_t attempts = 0;
     std::uint32_t unreachable_in_a_row = 0;
-    std::string unreachable;  // the last such error
+    std::uint32_t failed = 0;  // attempts of which it is known that no reply will come
+    std::string failure;       // the last one's
     bool confirmed = false;
 
-    bool more() const { return attempts < kAttempts && unreachable_in_a_row < kUnreachableInARow && !confirmed; }
+    bool more(std::uint32_t most) const { return attempts < most && !given_up() && !confirmed; }
     bool given_up() const { return unreachable_in_a_row >= kUnreachableInARow; }
   };
 
+  bool over(const State& state, SenderTime now) const;
+
+  SearchPace pace_;
+  std::uint32_t attempts_before_;
   std::vector<State> states_;
   std::uint32_t attempts_ = 0;
 };

@@ -10,39 +10,18 @@
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 #include <cerrno>
-#include <cstring>
 
 #include "paceline/error.h"
 #include "traffic/clock_source.h"
-#include "traffic/file_descriptor.h"
 
 namespace paceline::sender {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 SenderTime sender_now() { return traffic::now<SenderClock>(); }
 
-int connect_socket(const traffic::Address& to) {
-  const int family = to.is_v4() ? AF_INET : AF_INET6;
-  const int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) throw SetupError("opening a UDP socket: " + std::string(std::strerror(errno)));
-  sockaddr_storage address;
-  const socklen_t length = to.to_sockaddr(address, family);
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), length) != 0) {
-    const int error = errno;
-    close(fd);
-    throw SetupError(std::strerror(error));
-  }
-  return fd;
-}
-
-bool plausible(const traffic::ClockSample& sample) {
-  return traffic::plausible(sample.sent.time_since_epoch()) && traffic::plausible(sample.received.time_since_epoch()) &&
-         traffic::plausible(sample.replied.time_since_epoch()) && sample.sent <= sample.answered &&
-         sample.received <= sample.replied;
-}
+// Well below the receiver's patience with an address that has proven nothing: 8 replies.
+constexpr std::chrono::milliseconds kRepeatEvery{250};
 
 /// Each ICMP error also waits in a queue that takes from the receive buffer.
 void drain_error_queue(int fd) {
@@ -53,15 +32,17 @@ void drain_error_queue(int fd) {
 
 }  // namespace
 
-traffic::ClockSample Answer::sample() const {
-  const auto time = [](std::uint64_t ns) { return nanoseconds{static_cast<std::int64_t>(ns)}; };
-  return {SenderTime{time(reply.sent)}, ReceiverTime{time(reply.received)}, ReceiverTime{time(reply.replied)}, at};
-}
+ProbeSocket::ProbeSocket(const asio::any_io_executor& executor, const traffic::Address& to, const LocalEnd& local)
+    : ProbeSocket(executor, open_socket(SOCK_DGRAM, local, to), local.port != 0) {}
 
-ProbeSocket::ProbeSocket(const asio::any_io_executor& executor, const traffic::Address& to)
-    : ipv6_(!to.is_v4()),
-      socket_(executor, ipv6_ ? asio::ip::udp::v6() : asio::ip::udp::v4(), connect_socket(to)),
+ProbeSocket::ProbeSocket(const asio::any_io_executor& executor, OpenSocket open, bool repeat)
+    : ipv6_(open.destination.ss_family == AF_INET6),
+      repeat_(repeat),
+      socket_(executor, ipv6_ ? asio::ip::udp::v6() : asio::ip::udp::v4(), open.fd.get()),
       limit_(std::make_shared<asio::steady_timer>(executor)) {
+  open.fd.release();  // it is the socket's now
+  if (connect(fd(), reinterpret_cast<const sockaddr*>(&open.destination), open.length) != 0)
+    throw SetupError(network_error(errno));
   // The network's answers (ICMP) are part of what a search wants to know.
   const int on = 1;
   if (ipv6_) {
@@ -69,6 +50,20 @@ ProbeSocket::ProbeSocket(const asio::any_io_executor& executor, const traffic::A
   } else {
     setsockopt(fd(), IPPROTO_IP, IP_RECVERR, &on, sizeof on);
   }
+}
+
+asio::awaitable<Reach> ProbeSocket::reach(const ProbeKey& key, std::uint32_t attempt) {
+  int error = send(key, attempt);
+  while (error == 0) {
+    const auto next = repeat_ ? Clock::now() + kRepeatEvery : Clock::time_point::max();
+    const auto answer = co_await receive(key.flow_id, next, error);
+    if (answer && answer->reply.attempt == attempt) co_return Reach{answer, "", false};
+    if (answer || error != 0) continue;
+    if (!repeat_ || !socket_.is_open()) co_return Reach{};
+    error = send(key, attempt);
+  }
+  if (error == EBADF) co_return Reach{};
+  co_return Reach{std::nullopt, error == ECONNREFUSED ? "port unreachable (ICMP)" : network_error(error), false};
 }
 
 int ProbeSocket::send(const ProbeKey& key, std::uint32_t attempt) {
@@ -109,7 +104,7 @@ asio::awaitable<std::optional<Answer>> ProbeSocket::receive(std::uint32_t flow_i
     const auto reply = packet::decode_probe_reply(std::span(buffer).first(size));
     if (!reply || reply->flow_id != flow_id) continue;
     answer = Answer{*reply, at};
-    if (!plausible(answer->sample())) {
+    if (!answer->plausible()) {
       answer.reset();
       continue;
     }
@@ -132,18 +127,6 @@ asio::awaitable<std::optional<Answer>> ProbeSocket::round_trip(const ProbeKey& k
     if (unanswered && socket_.is_open() && Clock::now() < end) continue;
     co_return answer;
   }
-}
-
-asio::awaitable<traffic::ClockExchange> ProbeSocket::exchange_clocks(const ProbeKey& key, std::uint32_t count,
-                                                                     std::uint32_t least, Clock::duration limit) {
-  traffic::ClockExchange exchange;
-  const auto end = Clock::now() + limit;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const auto answer = co_await round_trip(key, ++last_attempt_, std::chrono::seconds(1));
-    if (answer) exchange.add(answer->sample());
-    if (i + 1 >= least && Clock::now() >= end) break;
-  }
-  co_return exchange;
 }
 
 bool ProbeSocket::forbid_fragments(std::uint32_t size) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
@@ -8,14 +9,23 @@
 #include <asio/use_awaitable.hpp>
 #include <ctime>
 #include <exception>
+#include <map>
 #include <memory>
+#include <variant>
 #include <vector>
 
 #include "paceline/error.h"
 #include "paceline/sender.h"
+#include "paceline/validate.h"
 #include "paceline/version.h"
-#include "sender/flow_run.h"
-#include "sender/session.h"
+#include "sender/connection_flow_run.h"
+#include "sender/in_parallel.h"
+#include "sender/run_context.h"
+#include "sender/tcp_flow_run.h"
+#include "sender/udp_flow_run.h"
+#include "sender/udp_sending.h"
+#include "sender/workers.h"
+#include "traffic/address.h"
 #include "traffic/clock_source.h"
 #include "traffic/host.h"
 
@@ -23,15 +33,44 @@ namespace paceline::sender {
 
 namespace {
 
-constexpr std::size_t kMostFlows = 64;
+constexpr std::size_t kPreparedAtOnce = 32;            // flows: each makes a socket and a few round trips
+constexpr std::chrono::milliseconds kMostSpread{100};  // of the starts of slow flows
+
+std::uint32_t sockets_of(const FlowSpec& flow) {
+  const auto* tcp = std::get_if<TcpFlowSpec>(&flow);
+  return tcp ? tcp->streams : 1;
+}
+
+std::uint32_t sockets_of(const RunSpec& spec) {
+  std::uint32_t sum = 0;
+  for (const FlowSpec& flow : spec.flows) sum += sockets_of(flow);
+  return sum;
+}
 
 void validate_run(const RunSpec& spec) {
   if (spec.receiver.host.empty()) throw UsageError("no receiver: give its HOST[:PORT]");
   if (spec.receiver.port == 0) throw UsageError("the receiver's port is 0: it must be 1 to 65535");
   if (spec.data_port && *spec.data_port == 0) throw UsageError("the data port is 0: it must be 1 to 65535");
-  if (spec.flows.empty() || spec.flows.size() > kMostFlows)
-    throw UsageError("a run has 1 to 64 flows, not " + std::to_string(spec.flows.size()));
+  if (spec.flows.empty() || spec.flows.size() > RunSpec::kMaxFlows)
+    throw UsageError("a run has 1 to " + std::to_string(RunSpec::kMaxFlows) + " flows, not " +
+                     std::to_string(spec.flows.size()));
   for (const FlowSpec& flow : spec.flows) validate(flow);
+  if (spec.title.size() > RunSpec::kMaxTitle)
+    throw UsageError("the title has " + std::to_string(spec.title.size()) + " bytes: at most " +
+                     std::to_string(RunSpec::kMaxTitle) + " are carried");
+  if (!spec.source.empty()) {
+    const bool ipv4 = traffic::Address::parse(spec.source, 0).is_v4();
+    if (spec.family == (ipv4 ? Family::ipv6 : Family::ipv4))
+      throw UsageError("the source address " + spec.source + " is not of the family asked for");
+  }
+  if (spec.source_port != 0 && spec.source_port + sockets_of(spec) - 1 > 65535)
+    throw UsageError("source ports from " + std::to_string(spec.source_port) + " on are too few for the run's " +
+                     std::to_string(sockets_of(spec)) + " sockets");
+  if (spec.flow_label && (*spec.flow_label == 0 || *spec.flow_label > 0xFFFFF))
+    throw UsageError("the flow label is " + std::to_string(*spec.flow_label) + ": it must be 1 to 1048575 (20 bits)");
+  if (spec.workers.fifo_priority < 0 || spec.workers.fifo_priority > 99)
+    throw UsageError("the SCHED_FIFO priority is " + std::to_string(spec.workers.fifo_priority) +
+                     ": it must be 1 to 99, or 0 for none");
 }
 
 std::string utc_now() {
@@ -46,31 +85,32 @@ std::string utc_now() {
 class Run {
  public:
   Run(asio::io_context& io, const RunSpec& spec, RunObserver& observer)
-      : io_(io), spec_(spec), observer_(observer), session_(io), flows_ended_(io) {}
+      : context_(io, spec, observer), flows_ended_(io), udp_(io.get_executor()) {}
 
   asio::awaitable<RunResult> measure() {
+    const RunSpec& spec = context_.spec;
+    Session& session = context_.session;
     RunResult result;
     result.version = std::string(kVersion);
+    result.title = spec.title;
     result.started_at = utc_now();
     result.sender = traffic::this_host();
 
-    co_await session_.open(spec_.receiver, spec_.family);
-    result.receiver = session_.receiver_host();
-    observer_.connected(session_.address());
-    asio::co_spawn(io_, session_.read(), asio::detached);
+    co_await session.open(spec.receiver, spec.family, spec.source);
+    result.receiver = session.receiver_host();
+    context_.observer.connected(session.address());
+    asio::co_spawn(context_.io, session.read(), asio::detached);
 
-    for (std::size_t i = 0; i < spec_.flows.size(); ++i) {
-      flows_.push_back(std::make_unique<FlowRun>(io_, session_, spec_, i, observer_));
-      co_await flows_.back()->prepare();
-    }
-    // Far enough ahead that every flow has started at the receiver by then.
-    const nanoseconds ahead = std::chrono::milliseconds(5) + 3 * session_.round_trip() +
-                              std::chrono::milliseconds(1) * static_cast<int>(flows_.size());
-    const SenderTime start = traffic::now<SenderClock>() + ahead;
-    for (const auto& flow : flows_) flow->request_start(start);
+    make_flows();
+    co_await in_parallel(context_.io.get_executor(), flows_.size(), kPreparedAtOnce,
+                         [this](std::size_t i) { return flows_[i]->prepare(); });
+    const SenderTime start = traffic::now<SenderClock>() + time_to_start();
+    const std::vector<nanoseconds> offsets = starts();
+    for (std::size_t i = 0; i < flows_.size(); ++i) flows_[i]->request_start(start + offsets[i]);
     for (const auto& flow : flows_) co_await flow->await_start();
+    udp_.start(worker_options(spec.workers));
     co_await run_all();
-    co_await session_.flush_and_close();
+    co_await session.flush_and_close();
 
     for (const auto& flow : flows_) result.flows.push_back(flow->result());
     co_return result;
@@ -88,11 +128,52 @@ class Run {
   }
 
  private:
+  void make_flows() {
+    std::uint16_t port = context_.spec.source_port;
+    for (std::size_t i = 0; i < context_.spec.flows.size(); ++i) {
+      const FlowSpec& spec = context_.spec.flows[i];
+      flows_.push_back(make_flow(i, port, spec));
+      if (port != 0) port = static_cast<std::uint16_t>(port + sockets_of(spec));
+    }
+  }
+
+  std::unique_ptr<FlowRun> make_flow(std::size_t index, std::uint16_t port, const FlowSpec& spec) {
+    if (const auto* udp = std::get_if<UdpFlowSpec>(&spec))
+      return std::make_unique<UdpFlowRun>(context_, index, port, *udp, udp_);
+    if (const auto* tcp = std::get_if<TcpFlowSpec>(&spec))
+      return std::make_unique<TcpFlowRun>(context_, index, port, *tcp);
+    return std::make_unique<ConnectionFlowRun>(context_, index, port, std::get<ConnectionFlowSpec>(spec));
+  }
+
+  /// Far enough ahead that every flow has started at the receiver by then.
+  nanoseconds time_to_start() const {
+    return std::chrono::milliseconds(5) + 3 * context_.session.round_trip() +
+           std::chrono::microseconds(200) * sockets_of(context_.spec);
+  }
+
+  /// Of each flow, after the run's: UDP flows of one rate would be due at the same instants and wait for each other, so
+  /// they share out the gap between their packets instead.
+  std::vector<nanoseconds> starts() const {
+    std::vector<nanoseconds> starts(context_.spec.flows.size());
+    std::map<double, std::vector<std::size_t>> of_rate;
+    for (std::size_t i = 0; i < starts.size(); ++i) {
+      const auto* udp = std::get_if<UdpFlowSpec>(&context_.spec.flows[i]);
+      if (udp && udp->rate_pps > 0) of_rate[udp->rate_pps].push_back(i);
+    }
+    for (const auto& [rate, flows] : of_rate) {
+      const auto spread = std::min<nanoseconds>(
+          kMostSpread, std::chrono::duration_cast<nanoseconds>(std::chrono::duration<double>(std::min(1 / rate, 1.0))));
+      const auto all = static_cast<std::int64_t>(flows.size());
+      for (std::int64_t i = 0; i < all; ++i) starts[flows[static_cast<std::size_t>(i)]] = spread * i / all;
+    }
+    return starts;
+  }
+
   asio::awaitable<void> run_all() {
     std::size_t left = flows_.size();
     for (const auto& flow : flows_) {
       if (!stopped_.empty()) flow->stop(stopped_);
-      asio::co_spawn(io_, flow->run(), [this, &left](const std::exception_ptr& error) {
+      asio::co_spawn(context_.io, flow->run(), [this, &left](const std::exception_ptr& error) {
         if (error) failure_ = error;
         if (--left == 0) flows_ended_.cancel();
       });
@@ -105,12 +186,10 @@ class Run {
     if (failure_) std::rethrow_exception(failure_);
   }
 
-  asio::io_context& io_;
-  const RunSpec& spec_;
-  RunObserver& observer_;
-  Session session_;
+  RunContext context_;
   std::vector<std::unique_ptr<FlowRun>> flows_;
   asio::steady_timer flows_ended_;
+  UdpSending udp_;  // ends before the flows that it sends
   std::exception_ptr failure_;
   std::string stopped_;
 };

@@ -53,11 +53,12 @@ asio::awaitable<std::vector<tcp::endpoint>> resolve(asio::io_context& io, const 
 
 Session::~Session() { close(); }
 
-asio::awaitable<void> Session::open(const Endpoint& receiver, Family family) {
+asio::awaitable<void> Session::open(const Endpoint& receiver, Family family, const std::string& source) {
+  if (!source.empty()) family = traffic::Address::parse(source, 0).is_v4() ? Family::ipv4 : Family::ipv6;
   const auto endpoints = co_await resolve(io_, receiver, family);
   std::string tried;
   for (const tcp::endpoint& endpoint : endpoints) {
-    const std::string why = co_await connect(endpoint);
+    const std::string why = co_await connect(endpoint, source);
     if (why.empty()) {
       co_await handshake();
       co_return;
@@ -69,8 +70,14 @@ asio::awaitable<void> Session::open(const Endpoint& receiver, Family family) {
                    "that maps to it)?");
 }
 
-asio::awaitable<std::string> Session::connect(const tcp::endpoint& endpoint) {
+asio::awaitable<std::string> Session::connect(const tcp::endpoint& endpoint, const std::string& source) {
   tcp::socket socket(io_);
+  asio::error_code error;
+  if (!source.empty()) {
+    socket.open(endpoint.protocol(), error);
+    if (!error) socket.bind({asio::ip::make_address(source), 0}, error);
+    if (error) co_return "connecting from " + source + ": " + error.message();
+  }
   asio::steady_timer limit(io_, kConnectLimit);
   bool late = false;
   limit.async_wait([&](const asio::error_code& cancelled) {
@@ -79,7 +86,6 @@ asio::awaitable<std::string> Session::connect(const tcp::endpoint& endpoint) {
     asio::error_code ignored;
     socket.close(ignored);
   });
-  asio::error_code error;
   co_await socket.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, error));
   // Once cancelled in time the handler touches nothing here; had it been due already, it must run first.
   if (!late && limit.cancel() == 0) co_await asio::post(io_, asio::use_awaitable);

@@ -28,8 +28,8 @@ class Session {
   ~Session();
 
   /// Connects to the first address of the receiver that answers and shakes hands. Throws SetupError that lists every
-  /// address tried and what became of it.
-  asio::awaitable<void> open(const Endpoint& receiver, Family family);
+  /// address tried and what became of it. `source`: the numeric address to connect from; empty: the route's.
+  asio::awaitable<void> open(const Endpoint& receiver, Family family, const std::string& source);
 
   /// Reads until the channel ends or close() is called; then failure() says why, and all inboxes are closed.
   asio::awaitable<void> read();
@@ -46,14 +46,16 @@ class Session {
   void close();
   asio::awaitable<void> flush_and_close();
 
-  traffic::Address receiver_address(std::uint16_t port) const;  // the host that signalling reached
+  traffic::Address receiver_address(std::uint16_t port) const;  // of the host that signalling reached
+  traffic::Address receiver_address() const { return receiver_address(channel_->remote().port()); }
   const Host& receiver_host() const { return receiver_host_; }
   bool same_clock() const { return same_clock_; }
   std::chrono::nanoseconds round_trip() const { return round_trip_; }  // of the handshake
   std::string address() const;
 
  private:
-  asio::awaitable<std::string> connect(const asio::ip::tcp::endpoint& endpoint);  // why not; empty if connected
+  /// Returns why not; empty if connected.
+  asio::awaitable<std::string> connect(const asio::ip::tcp::endpoint& endpoint, const std::string& source);
   asio::awaitable<void> handshake();
   void fail(const std::string& why);
 

@@ -119,7 +119,7 @@ void Channel::write(std::string bytes) {
   last_sent_ = Clock::now();
   outbox_bytes_ += bytes.size();
   outbox_.push_back(std::move(bytes));
-  if (outbox_bytes_ > kMaxOutbox) {
+  if (outbox_bytes_ > outbox_limit_) {
     failure_ = "the peer does not read: " + std::to_string(outbox_bytes_) + " bytes wait for it";
     close();
     return;

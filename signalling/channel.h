@@ -44,6 +44,9 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void send_preamble();
   asio::awaitable<void> expect_preamble(std::chrono::steady_clock::duration limit);
 
+  /// How many bytes may wait for the peer: kMaxOutbox unless told otherwise.
+  void set_outbox_limit(std::size_t bytes) { outbox_limit_ = bytes; }
+
   /// Queues a message; errors surface in receive(). Starts no message after close().
   void send(const wire::Message& message);
 
@@ -87,6 +90,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   asio::steady_timer drained_;  // cancelled when the outbox is empty
   std::deque<std::string> outbox_;
   std::size_t outbox_bytes_ = 0;
+  std::size_t outbox_limit_ = kMaxOutbox;
   std::size_t written_ = 0;  // of the outbox's front
   bool writing_ = false;
   bool timed_out_ = false;

@@ -113,8 +113,8 @@ std::optional<double> cgroup_cpu_quota(const fs::path& root) {
   return least;
 }
 
-Pacing affordable_pacing(Pacing asked, std::uint32_t cpus, std::size_t flows) {
-  return asked == Pacing::hybrid && flows >= cpus ? Pacing::sleep : asked;
+Pacing affordable_pacing(Pacing asked, std::uint32_t cpus, std::size_t spinning) {
+  return asked == Pacing::hybrid && spinning >= cpus ? Pacing::sleep : asked;
 }
 
 }  // namespace paceline::traffic

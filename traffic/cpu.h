@@ -19,8 +19,8 @@ std::uint32_t usable_cpus();
 /// `root` stands in for / when what it holds is to be read instead.
 std::optional<double> cgroup_cpu_quota(const std::filesystem::path& root = "/");
 
-/// How to wait when `asked` was wanted by `flows` flows at once: hybrid becomes sleep unless its spinning
-/// leaves a CPU to others (the signalling, above all). Busy stays: whoever asks for it means it.
-Pacing affordable_pacing(Pacing asked, std::uint32_t cpus, std::size_t flows);
+/// How to wait when `spinning` threads would spin or send without a pause: hybrid becomes sleep unless they leave a CPU
+/// to others (the signalling, above all). Busy stays: whoever asks for it means it.
+Pacing affordable_pacing(Pacing asked, std::uint32_t cpus, std::size_t spinning);
 
 }  // namespace paceline::traffic

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "traffic/data_socket.h"
 
+#include <linux/filter.h>
 #include <linux/net_tstamp.h>
 #include <linux/sock_diag.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -20,6 +22,8 @@ namespace {
 
 constexpr std::size_t kLargestDatagram = 65536;
 constexpr int kWantedBuffer = 8 * 1024 * 1024;
+constexpr int kWantedCoalescingBuffer = 32 * 1024 * 1024;  // for rates at which 8 MiB last some milliseconds
+constexpr std::uint32_t kFlowIdAt = 2;                     // in the packet header, see proto/README.md
 
 template <class T>
 bool set_option(int fd, int level, int name, const T& value) {
@@ -44,6 +48,18 @@ std::pair<FileDescriptor, int> open_socket(const std::optional<Address>& bind) {
 }  // namespace
 
 struct DataSocket::Buffers {
+  /// Makes a message ready for the kernel to fill in.
+  void prepare(std::size_t i) {
+    msghdr& header = messages[i].msg_hdr;
+    header = {};
+    header.msg_name = &source[i];
+    header.msg_namelen = sizeof source[i];
+    header.msg_iov = &vectors[i];
+    header.msg_iovlen = 1;
+    header.msg_control = control[i].bytes.data();
+    header.msg_controllen = control[i].bytes.size();
+  }
+
   std::array<std::array<std::uint8_t, kLargestDatagram>, kBatch> payload;
   struct alignas(cmsghdr) Control {
     std::array<std::uint8_t, 256> bytes;
@@ -53,15 +69,17 @@ struct DataSocket::Buffers {
   std::array<iovec, kBatch> vectors;
   std::array<mmsghdr, kBatch> messages;
   std::array<Datagram, kBatch> datagrams;
+  std::size_t used = 0;  // messages that the kernel has filled in
 };
 
-DataSocket::DataSocket(const std::string& bind_to, std::uint16_t port)
+DataSocket::DataSocket(const std::string& bind_to, std::uint16_t port, Taking taking)
     : family_(AF_INET6), buffers_(new Buffers, [](Buffers* buffers) { delete buffers; }) {
   std::optional<Address> wanted;
   if (!bind_to.empty()) wanted = Address::parse(bind_to, port);
   std::tie(fd_, family_) = open_socket(wanted);
   const int fd = fd_.get();
 
+  if (!set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) throw SetupError("SO_REUSEPORT: " + error_text(errno));
   in6_addr any{};
   if (family_ == AF_INET) any.s6_addr[10] = any.s6_addr[11] = 0xFF;
   sockaddr_storage address;
@@ -77,7 +95,9 @@ DataSocket::DataSocket(const std::string& bind_to, std::uint16_t port)
   getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &bound_length);
   port_ = Address::from(bound).port();
 
-  if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, kWantedBuffer)) set_option(fd, SOL_SOCKET, SO_RCVBUF, kWantedBuffer);
+  coalesces_ = taking == Taking::coalesced && set_option(fd, SOL_UDP, UDP_GRO, 1);
+  const int wanted_buffer = coalesces_ ? kWantedCoalescingBuffer : kWantedBuffer;
+  if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, wanted_buffer)) set_option(fd, SOL_SOCKET, SO_RCVBUF, wanted_buffer);
   int granted = 0;
   socklen_t granted_length = sizeof granted;
   getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &granted_length);
@@ -89,7 +109,19 @@ DataSocket::DataSocket(const std::string& bind_to, std::uint16_t port)
   // SOFTWARE without RX_SOFTWARE: the TC program's stamp is reported, the kernel's own stays switched off.
   set_option(fd, SOL_SOCKET, SO_TIMESTAMPING, static_cast<int>(SOF_TIMESTAMPING_SOFTWARE));
 
-  for (std::size_t i = 0; i < kBatch; ++i) buffers_->vectors[i] = {buffers_->payload[i].data(), kLargestDatagram};
+  for (std::size_t i = 0; i < kBatch; ++i) {
+    buffers_->vectors[i] = {buffers_->payload[i].data(), kLargestDatagram};
+    buffers_->prepare(i);
+  }
+}
+
+void DataSocket::steer_by_flow(std::uint32_t sockets) {
+  // Too short a datagram for the load goes to the first socket.
+  std::array<sock_filter, 3> code{{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kFlowIdAt),
+                                   BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, sockets), BPF_STMT(BPF_RET | BPF_A, 0)}};
+  const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
+  if (!set_option(fd_.get(), SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, program))
+    throw SetupError("spreading flows over sockets (SO_ATTACH_REUSEPORT_CBPF): " + error_text(errno));
 }
 
 void DataSocket::enable_netstamp() {
@@ -111,6 +143,10 @@ void read_control(msghdr& header, Datagram& datagram, std::uint16_t port) {
       const bool link_local = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr);
       datagram.to = Address(info.ipi6_addr, port, link_local ? info.ipi6_ifindex : 0);
       datagram.interface = info.ipi6_ifindex;
+    } else if (message->cmsg_level == SOL_UDP && message->cmsg_type == UDP_GRO) {
+      int segment = 0;
+      std::memcpy(&segment, CMSG_DATA(message), sizeof segment);
+      if (segment > 0) datagram.segment = std::min(static_cast<std::size_t>(segment), datagram.bytes.size());
     } else if (message->cmsg_level == IPPROTO_IP && message->cmsg_type == IP_PKTINFO) {
       in_pktinfo info;
       std::memcpy(&info, CMSG_DATA(message), sizeof info);
@@ -128,26 +164,21 @@ void read_control(msghdr& header, Datagram& datagram, std::uint16_t port) {
 }  // namespace
 
 std::span<const Datagram> DataSocket::receive() {
-  for (std::size_t i = 0; i < kBatch; ++i) {
-    msghdr& header = buffers_->messages[i].msg_hdr;
-    header = {};
-    header.msg_name = &buffers_->source[i];
-    header.msg_namelen = sizeof buffers_->source[i];
-    header.msg_iov = &buffers_->vectors[i];
-    header.msg_iovlen = 1;
-    header.msg_control = buffers_->control[i].bytes.data();
-    header.msg_controllen = buffers_->control[i].bytes.size();
-  }
-  const int count = recvmmsg(fd_.get(), buffers_->messages.data(), kBatch, MSG_DONTWAIT, nullptr);
+  for (std::size_t i = 0; i < buffers_->used; ++i) buffers_->prepare(i);
+  buffers_->used = 0;
+  const auto most = static_cast<unsigned>(batch());
+  const int count = recvmmsg(fd_.get(), buffers_->messages.data(), most, MSG_DONTWAIT, nullptr);
   if (count <= 0) return {};
-  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+  buffers_->used = static_cast<std::size_t>(count);
+  for (std::size_t i = 0; i < buffers_->used; ++i) {
     Datagram& datagram = buffers_->datagrams[i];
     datagram = {};
     datagram.bytes = std::span(buffers_->payload[i]).first(buffers_->messages[i].msg_len);
+    datagram.segment = datagram.bytes.size();
     datagram.from = Address::from(buffers_->source[i]);
     read_control(buffers_->messages[i].msg_hdr, datagram, port_);
   }
-  return std::span(buffers_->datagrams).first(static_cast<std::size_t>(count));
+  return std::span(buffers_->datagrams).first(buffers_->used);
 }
 
 int DataSocket::reply(std::span<const std::uint8_t> bytes, const Datagram& to) {

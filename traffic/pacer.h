@@ -53,13 +53,13 @@ class PreciseTimers {
 };
 
 /// Waits for absolute times, one after the other, in one thread. A stop request ends a wait within
-/// kLongestSleep.
-template <class Clock = MonotonicClock>
+/// kLongestSleep. `Stop` is asked stop_requested(), as of a std::stop_token.
+template <class Clock = MonotonicClock, class Stop = std::stop_token>
 class Pacer {
  public:
-  static constexpr nanoseconds kLongestSleep = std::chrono::milliseconds(50);
+  static constexpr nanoseconds kLongestSleep = std::chrono::milliseconds(25);
 
-  Pacer(Pacing pacing, std::stop_token stop, Clock clock = {})
+  Pacer(Pacing pacing, Stop stop, Clock clock = {})
       : pacing_(pacing), stop_(std::move(stop)), clock_(std::move(clock)) {}
 
   /// Returns the time that ended the wait, read just now: `due` or later. At once when `due` has passed;
@@ -87,7 +87,7 @@ class Pacer {
   }
 
   Pacing pacing_;
-  std::stop_token stop_;
+  Stop stop_;
   Clock clock_;
   SleepMargin margin_;
 };

@@ -12,13 +12,13 @@ namespace paceline {
 
 /// A record file's flow, decoded again.
 struct Replay {
-  FlowResult result;
+  UdpFlowResult result;
   std::string recorded_at;          ///< when the file was created: UTC, RFC 3339
   std::vector<std::string> damage;  ///< what could not be read, with offsets (the first 100); empty for a whole file
 };
 
 /// Told of each interval and of its flow, on the thread that called replay().
-using IntervalHandler = std::function<void(const Interval&, const FlowSpec&)>;
+using IntervalHandler = std::function<void(const UdpInterval&, const UdpFlowSpec&)>;
 
 /// Decodes a record file as the receiver decoded the flow while it ran: the same intervals and the same
 /// result. Constant memory. Damaged blocks are reported and left out, and the result is marked incomplete.
@@ -34,17 +34,21 @@ struct TextOptions {
 /// The whole result as text for people, several lines.
 std::string render_text(const RunResult& run, const TextOptions& options = {});
 
-/// Column heads for render_text_row.
-std::string render_text_header();
+/// Column heads for render_text_row of such a flow.
+std::string render_text_header(const FlowSpec& spec);
 
 /// One line for an interval.
-std::string render_text_row(const Interval& interval, double asked_pps);
+std::string render_text_row(const UdpInterval& interval, const UdpFlowSpec& spec);
+std::string render_text_row(const TcpInterval& interval, const TcpFlowSpec& spec);
+std::string render_text_row(const ConnectionInterval& interval, const ConnectionFlowSpec& spec);
 
 /// Exactly one JSON document, without a line end: decoder/README.md has its form, and that of the NDJSON lines.
 std::string render_json(const RunResult& run);
 
 /// One line of NDJSON for an interval, {"type":"interval","flow":...}; no line end.
-std::string render_ndjson(std::size_t flow, const Interval& interval);
+std::string render_ndjson(std::size_t flow, const UdpInterval& interval);
+std::string render_ndjson(std::size_t flow, const TcpInterval& interval);
+std::string render_ndjson(std::size_t flow, const ConnectionInterval& interval);
 
 /// The closing NDJSON line, {"type":"summary",...} with the JSON document's members; no line end.
 std::string render_ndjson(const RunResult& run);

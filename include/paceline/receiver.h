@@ -22,17 +22,23 @@ enum class TcMode {
 struct ReceiverLimits {
   std::uint32_t sessions = 64;             // in all
   std::uint32_t sessions_per_client = 32;  // by IP address; behind source NAT that of the node
-  std::uint32_t flows = 512;               // in all
-  std::uint32_t flows_per_session = 64;
-  double rate_pps = 2e6;                          ///< of one flow
+  std::uint32_t flows = 4096;              // in all
+  std::uint32_t flows_per_session = 1024;
+  std::uint32_t streams = 1024;                   ///< TCP connections of one flow
+  double rate_pps = 0;                            ///< of one UDP flow; 0: no limit, and flat out is allowed
+  double bitrate_bps = 0;                         ///< of one flow; 0: no limit, and flat out is allowed
   nanoseconds duration = std::chrono::hours(24);  ///< of one flow
 };
 
 struct ReceiverSpec {
   std::string bind;                            ///< address to listen on; empty: all, IPv4 and IPv6
   std::uint16_t port = 9000;                   ///< signalling, TCP; 0: any free one
-  std::uint16_t data_port = 8999;              ///< data, UDP; 0: any free one
+  std::uint16_t data_port = 8999;              ///< data, UDP and TCP; 0: any free one
   std::optional<std::uint16_t> advertise_udp;  ///< the data port as senders see it (a NodePort's number)
+  std::optional<std::uint16_t> advertise_tcp;
+  std::uint32_t workers = 0;    ///< threads for data; 0: one a CPU that the process may use
+  bool one_off = false;         ///< returns when the first session that had a flow is over
+  nanoseconds idle_timeout{0};  ///< returns when there was no session for so long; 0: never
   TcMode tc = TcMode::automatic;
   std::vector<std::string> interfaces;  ///< for the TC hook; empty: all that are up and not a loopback
   bool allow_tcx = true;                ///< false: start the ladder at clsact
@@ -54,14 +60,16 @@ class ReceiverObserver {
   virtual void session_opened(const std::string& peer) { (void)peer; }
   virtual void session_closed(const std::string& peer, const std::string& why) { (void)peer, (void)why; }
   virtual void flow_started(const FlowResult& flow) { (void)flow; }
-  virtual void interval(std::uint32_t flow_id, const Interval& interval) { (void)flow_id, (void)interval; }
+  virtual void interval(std::uint32_t flow_id, const UdpInterval& interval) { (void)flow_id, (void)interval; }
+  virtual void interval(std::uint32_t flow_id, const TcpInterval& interval) { (void)flow_id, (void)interval; }
   virtual void flow_finished(const FlowResult& result) { (void)result; }
   virtual void warning(const std::string& text) { (void)text; }
 };
 
 /// Serves senders until a stop is requested; then ends the flows with partial summaries and returns. Blocks.
 /// Nothing that a peer sends ends it. Throws UsageError and SetupError (a port in use, --tc required without a
-/// hook) before listening() was called. Uses two threads beside the caller's.
+/// hook) before listening() was called. Uses two threads a
+/// worker beside the caller's, one for files, and those of the TCP flows that run.
 void serve(const ReceiverSpec& spec, ReceiverObserver& observer, std::stop_token stop = {});
 
 }  // namespace paceline

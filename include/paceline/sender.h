@@ -21,12 +21,29 @@ enum class ClockPolicy {
   synchronized,  ///< both ends' CLOCK_REALTIME, which the user vouches for
 };
 
+/// The threads that send and receive.
+struct WorkerSpec {
+  std::uint32_t count = 0;          ///< 0: one a CPU that the process may use
+  std::vector<std::uint32_t> cpus;  ///< CPUs that they are bound to, in turn; empty: the process's own mask
+  int fifo_priority = 0;            ///< SCHED_FIFO at this priority, 1 to 99 (needs CAP_SYS_NICE); 0: as the process is
+};
+
 struct RunSpec {
   Endpoint receiver{"", 9000};             ///< signalling address; names are resolved
   std::optional<std::uint16_t> data_port;  ///< the only candidate when set (a NodePort's number, say)
   Family family = Family::any;
   ClockPolicy clock = ClockPolicy::estimate;
-  std::vector<FlowSpec> flows{FlowSpec{}};  ///< started together; 1 to 64
+  std::vector<FlowSpec> flows{UdpFlowSpec{}};  ///< 1 to kMaxFlows, started together; UDP flows
+                                               ///< of one rate share out a gap, 100 ms of it at most
+  std::string title;                           ///< carried into the result; at most kMaxTitle bytes
+
+  std::string source;                       ///< address that packets and connections leave from; empty: the route's
+  std::uint16_t source_port = 0;            ///< of the first flow's first socket, the others count up; 0: fresh ones
+  std::optional<std::uint32_t> flow_label;  ///< of IPv6 packets of the data path (RFC 6437), 20 bits; else the kernel's
+  WorkerSpec workers;
+
+  static constexpr std::size_t kMaxFlows = 1024;
+  static constexpr std::size_t kMaxTitle = 1024;
 };
 
 /// Told of a run's progress, on the thread that called run(), one call at a time. Must not throw.
@@ -37,15 +54,17 @@ class RunObserver {
   virtual void path_confirmed(std::size_t flow, const PathResult& path, const Stamping& stamping) {
     (void)flow, (void)path, (void)stamping;
   }
-  virtual void interval(std::size_t flow, const Interval& interval) { (void)flow, (void)interval; }
+  virtual void interval(std::size_t flow, const UdpInterval& interval) { (void)flow, (void)interval; }
+  virtual void interval(std::size_t flow, const TcpInterval& interval) { (void)flow, (void)interval; }
+  virtual void interval(std::size_t flow, const ConnectionInterval& interval) { (void)flow, (void)interval; }
   virtual void finished(std::size_t flow, const FlowResult& result) { (void)flow, (void)result; }
   virtual void warning(const std::string& text) { (void)text; }
 };
 
 /// Runs the flows against a receiver and returns when their results are in. Blocks; a stop request ends the flows
 /// early and returns what was measured, marked partial with the reason. Throws UsageError for a spec that makes no
-/// sense and SetupError when nothing could be measured. Several runs in one process are independent. Uses one thread a
-/// flow beside the caller's.
+/// sense and SetupError when nothing could be measured. Several runs in one process are independent. Uses up to
+/// WorkerSpec::count threads a kind of flow beside the caller's.
 RunResult run(const RunSpec& spec, RunObserver& observer, std::stop_token stop = {});
 
 }  // namespace paceline

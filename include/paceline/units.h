@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "paceline/clock.h"
 #include "paceline/error.h"
@@ -48,6 +49,11 @@ inline double parse_packet_rate(std::string_view text) {
   return detail::parse(text, "packet rate", {{"", 1}, {"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}});
 }
 
+/// Connections per second: 1k, 2.5k.
+inline double parse_connection_rate(std::string_view text) {
+  return detail::parse(text, "connection rate", {{"", 1}, {"k", 1e3}, {"K", 1e3}, {"M", 1e6}});
+}
+
 /// Bit/s: 500M, 1.5G.
 inline double parse_bitrate(std::string_view text) {
   return detail::parse(text, "bitrate", {{"", 1}, {"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}});
@@ -77,6 +83,38 @@ inline nanoseconds parse_duration(std::string_view text) {
       {{"", 1e9}, {"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}, {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}});
   if (ns > 9e18) throw UsageError("duration '" + std::string(text) + "' is too long");
   return nanoseconds{std::llround(ns)};
+}
+
+/// A whole number of `what`, at most `most`; as 0x... too.
+inline std::uint32_t parse_count(std::string_view text, std::string_view what, std::uint32_t most) {
+  const bool hex = text.starts_with("0x");
+  const std::string_view digits = text.substr(hex ? 2 : 0);
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, hex ? 16 : 10);
+  if (error != std::errc{} || end != digits.data() + digits.size() || value > most) {
+    throw UsageError(std::string(what) + " '" + std::string(text) + "' is no whole number up to " +
+                     std::to_string(most));
+  }
+  return value;
+}
+
+/// CPUs as taskset -c takes them: 0,2-3. In the order that was written.
+inline std::vector<std::uint32_t> parse_cpus(std::string_view text) {
+  constexpr std::uint32_t kMost = 8191;
+  std::vector<std::uint32_t> cpus;
+  for (bool more = true; more;) {
+    const auto comma = text.find(',');
+    const std::string_view part = text.substr(0, comma);
+    const auto dash = part.find('-');
+    const std::uint32_t first = parse_count(part.substr(0, dash), "CPU", kMost);
+    const std::uint32_t last =
+        dash == std::string_view::npos ? first : parse_count(part.substr(dash + 1), "CPU", kMost);
+    if (last < first) throw UsageError("CPUs '" + std::string(part) + "' go backwards");
+    for (std::uint32_t cpu = first; cpu <= last; ++cpu) cpus.push_back(cpu);
+    more = comma != std::string_view::npos;
+    if (more) text.remove_prefix(comma + 1);
+  }
+  return cpus;
 }
 
 }  // namespace paceline::units

@@ -32,7 +32,7 @@ class DatagramTest : public NetworkTest, public testing::WithParamInterface<Hook
   static TcHook attach(const std::string& interface = kNear) {
     TcHook::Options options;
     options.udp_port = kPort;
-    options.tcp_port = kPort;
+    options.tcp_ports = {kPort};
     options.interfaces = {interface};
     options.allow_tcx = GetParam() == Hook::tcx;
     options.allow_clsact = GetParam() == Hook::clsact;
@@ -137,6 +137,61 @@ TEST_P(DatagramTest, EverySegmentOfASuperPacketIsStampedAndCounted) {
   }
   EXPECT_EQ(hook.udp().packets, 80U);
   EXPECT_EQ(hook.udp().skbs, 5U) << "the veth device did not carry super-packets: nothing was tested";
+}
+
+TEST_P(DatagramTest, AReaderOfSuperPacketsGetsTheStamp) {
+  const TcHook hook = attach();
+  StampedSocket socket(kPort, 1 << 20, true);
+  for (const char* address : {"10.77.0.1", "fd77::1"}) {
+    SCOPED_TRACE(address);
+    std::int64_t sent = 0;
+    in_far([&] {
+      Sender sender(address, kPort, 200);
+      sent = monotonic_now();
+      sender.send(16 * 200);
+    });
+    const auto datagram = socket.receive();
+    const std::int64_t received = monotonic_now();
+    ASSERT_TRUE(datagram.has_value());
+    EXPECT_EQ(datagram->size, 16U * 200) << "the reader got no super-packet: nothing was tested";
+    EXPECT_EQ(datagram->segment, 200);
+    ASSERT_TRUE(datagram->stamp.has_value());
+    EXPECT_GE(*datagram->stamp, sent);
+    EXPECT_LE(*datagram->stamp, received);
+  }
+}
+
+TEST_P(DatagramTest, EachFlowsSuperPacketsCountForIt) {
+  constexpr std::size_t kSize = 100, kBatch = 64;
+  TcHook hook = attach();
+  StampedSocket socket(kPort, 8 << 20);
+  hook.count_flow(1);
+  hook.count_flow(2);
+  in_far([&] {
+    for (const std::uint32_t flow : {1U, 2U, 3U}) {
+      const Bytes packet = data_packet(kPort, flow);
+      Bytes batch;
+      for (std::size_t i = 0; i < kBatch; ++i) {
+        batch.insert(batch.end(), packet.begin() + 8, packet.end());
+        batch.resize((i + 1) * kSize);
+      }
+      for (const char* address : {"10.77.0.1", "fd77::1"}) {
+        Sender in_batches(address, kPort, kSize), one_by_one(address, kPort);
+        for (std::uint32_t i = 0; i < flow * 10; ++i) in_batches.send(batch);
+        one_by_one.send(Bytes(batch.begin(), batch.begin() + kSize));
+      }
+    }
+  });
+  for (const std::uint32_t flow : {1U, 2U}) {
+    const auto count = hook.flow_count(flow);
+    ASSERT_TRUE(count.has_value());
+    EXPECT_EQ(count->datagrams, 2 * (flow * 10 * kBatch + 1));
+    EXPECT_EQ(count->skbs, 2 * (flow * 10 + 1)) << "the veth device did not carry super-packets";
+  }
+  EXPECT_FALSE(hook.flow_count(3).has_value());
+  EXPECT_EQ(hook.udp().packets, 2 * ((10 + 20 + 30) * kBatch + 3));
+  hook.forget_flow(1);
+  EXPECT_FALSE(hook.flow_count(1).has_value());
 }
 
 TEST_P(DatagramTest, IpOptions) {

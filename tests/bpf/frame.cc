@@ -9,6 +9,11 @@ void put16(Bytes& bytes, std::size_t at, unsigned value) {
   bytes[at + 1] = static_cast<std::uint8_t>(value);
 }
 
+void put32(Bytes& bytes, std::size_t at, std::uint32_t value) {
+  put16(bytes, at, value >> 16);
+  put16(bytes, at + 2, value & 0xffff);
+}
+
 constexpr unsigned kTransport = 8 + 32;
 
 }  // namespace
@@ -79,6 +84,34 @@ Bytes ports(std::uint16_t destination, std::uint16_t source) {
   put16(header, 4, kTransport);
   put16(header, 6, 0);  // no checksum
   return header;
+}
+
+Bytes carrying(Bytes ip, std::size_t transport) {
+  const bool v4 = ip[0] >> 4 == 4;
+  const std::size_t length = transport == 0 ? 0 : transport + ip.size() - (v4 ? 0 : 40);
+  put16(ip, v4 ? 2 : 4, static_cast<unsigned>(length));
+  return ip;
+}
+
+Bytes tcp(const TcpHead& head) {
+  Bytes header(20 + head.options, 1);  // option 1: no operation
+  put16(header, 0, head.source);
+  put16(header, 2, head.destination);
+  put32(header, 4, head.sequence);
+  put32(header, 8, 1);
+  header[12] = static_cast<std::uint8_t>((5 + head.options / 4) << 4);
+  header[13] = head.syn ? 0x02 : 0x10;
+  put16(header, 14, 1000);
+  put32(header, 16, 0);
+  return header;
+}
+
+Bytes data_packet(std::uint16_t destination, std::uint32_t flow_id, std::uint8_t magic) {
+  Bytes packet = ports(destination);
+  packet[8] = magic;
+  packet[9] = 1;
+  put32(packet, 10, flow_id);
+  return packet;
 }
 
 }  // namespace paceline::bpf::test

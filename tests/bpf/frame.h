@@ -3,6 +3,7 @@
 // Frames for the TC program, built header by header: ethernet(kIpv4) + ipv4(kUdp) + ports(8999).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -40,5 +41,22 @@ Bytes ipv6(std::uint8_t next);
 Bytes extension(std::uint8_t next, unsigned size = 8);
 /// A UDP header to `destination` and 32 bytes; its first 4 bytes are a TCP header's, too.
 Bytes ports(std::uint16_t destination, std::uint16_t source = 40000);
+
+/// `ip` (ipv4() or ipv6(), with what stands between it and the transport header) with its length field set for that
+/// many bytes more; 0 leaves the field at 0, as BIG TCP does.
+Bytes carrying(Bytes ip, std::size_t transport);
+
+struct TcpHead {
+  std::uint16_t destination = 0;
+  std::uint32_t sequence = 0;
+  bool syn = false;
+  std::uint16_t source = 40000;
+  unsigned options = 0;  ///< bytes, a multiple of 4
+};
+/// A TCP header; no payload.
+Bytes tcp(const TcpHead& head);
+
+/// The head of a packet of ours (proto/packet.h) behind a UDP header to `destination`.
+Bytes data_packet(std::uint16_t destination, std::uint32_t flow_id, std::uint8_t magic = 0xD1);
 
 }  // namespace paceline::bpf::test

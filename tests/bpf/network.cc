@@ -40,7 +40,7 @@ std::string read_all(int fd) {
 
 std::string missing_privilege() {
   try {
-    TcProgram(1, 1);
+    TcProgram(1, {1});
     return "";
   } catch (const AttachError& error) {
     const std::string reason = error.what();

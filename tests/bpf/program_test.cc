@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::uint16_t kUdpPort = 8999;
 constexpr std::uint16_t kTcpPort = 9000;
+const std::vector<std::uint16_t> kTcpPorts{9001, kTcpPort};
 constexpr std::uint16_t kOther = 53;
 constexpr std::uint64_t kBefore = 1234;  // what the packet's stamp is when the program gets it
 
@@ -37,7 +38,7 @@ class ProgramTest : public testing::Test {
  protected:
   void SetUp() override {
     if (const std::string reason = missing_privilege(); !reason.empty()) GTEST_SKIP() << reason;
-    program_ = std::make_unique<TcProgram>(kUdpPort, kTcpPort);
+    program_ = std::make_unique<TcProgram>(kUdpPort, kTcpPorts);
   }
 
   struct Outcome {
@@ -178,7 +179,7 @@ class ProgramCaseTest : public ProgramTest, public testing::WithParamInterface<s
 TEST_P(ProgramCaseTest, StampsAndCountsWhatIsOurs) {
   const auto& [item, ethernet] = GetParam();
   const Outcome outcome = run(item.frame, ethernet);
-  EXPECT_EQ(outcome.stamped, item.expect != Expect::nothing);
+  EXPECT_EQ(outcome.stamped, item.expect == Expect::udp) << "only datagrams bring their stamp to a reader";
   const auto matches = [&](const TcHook::Counters& counted, bool one) {
     return counted.packets == one && counted.skbs == one && counted.bytes == (one ? item.frame.size() : 0);
   };
@@ -223,12 +224,17 @@ TEST_F(ProgramTest, SuperPacketCountsItsSegments) {
 TEST_F(ProgramTest, EveryPortNumberIsItself) {
   for (const int number : {1, 255, 256, 32767, 32768, 65535}) {
     const auto port = static_cast<std::uint16_t>(number);
-    program_ = std::make_unique<TcProgram>(port, 0);
+    program_ = std::make_unique<TcProgram>(port, std::vector<std::uint16_t>{});
     EXPECT_TRUE(run(ethernet(kIpv4) + ipv4(kUdp) + ports(port), true).stamped) << port;
     EXPECT_FALSE(run(ethernet(kIpv4) + ipv4(kUdp) + ports(static_cast<std::uint16_t>(port ^ 1)), true).stamped) << port;
-    EXPECT_FALSE(run(ethernet(kIpv4) + ipv4(kTcp) + ports(port), true).stamped) << port;
-    EXPECT_FALSE(run(ethernet(kIpv4) + ipv4(kTcp) + ports(0), true).stamped) << "0 is no port";
+    EXPECT_EQ(run(ethernet(kIpv4) + ipv4(kTcp) + ports(port), true).tcp.skbs, 0U) << port;
+    EXPECT_FALSE(run(ethernet(kIpv4) + ipv4(kUdp) + ports(0), true).stamped) << "0 is no port";
   }
+}
+
+TEST_F(ProgramTest, EveryTcpPortCounts) {
+  for (const std::uint16_t port : kTcpPorts)
+    EXPECT_EQ(run(ethernet(kIpv4) + ipv4(kTcp) + ports(port), true).tcp.packets, 1U) << port;
 }
 
 // Bits flipped and ends cut at random, from a fixed seed: run() checks that each passes on unchanged, and the
@@ -242,7 +248,10 @@ TEST_F(ProgramTest, DamagedPacketsPassUnchanged) {
       frame[12 + random() % (frame.size() - 12)] ^= static_cast<std::uint8_t>(1U << (random() % 8));
     frame.resize(std::min(frame.size(), shortest(frame) + random() % 80));
     if (frame.size() < shortest(frame)) continue;
-    EXPECT_EQ(run(frame, true).stamped, run(frame, false).stamped) << testing::PrintToString(frame);
+    const Outcome ether = run(frame, true), other = run(frame, false);
+    EXPECT_EQ(ether.stamped, other.stamped) << testing::PrintToString(frame);
+    EXPECT_EQ(ether.udp.skbs, other.udp.skbs) << testing::PrintToString(frame);
+    EXPECT_EQ(ether.tcp.skbs, other.tcp.skbs) << testing::PrintToString(frame);
     if (HasFailure()) return;
   }
 }

@@ -37,11 +37,13 @@ std::int64_t monotonic_now() {
   return nanoseconds(time);
 }
 
-StampedSocket::StampedSocket(std::uint16_t port, int buffer) : socket_(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+StampedSocket::StampedSocket(std::uint16_t port, int buffer, bool gro)
+    : socket_(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
   check(static_cast<bool>(socket_), "socket");
   set(socket_.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0, "IPV6_V6ONLY");
   set(socket_.get(), SOL_SOCKET, SO_RCVBUFFORCE, buffer, "SO_RCVBUFFORCE");
   set(socket_.get(), SOL_SOCKET, SO_TIMESTAMPING, unsigned{SOF_TIMESTAMPING_SOFTWARE}, "SO_TIMESTAMPING");
+  if (gro) set(socket_.get(), SOL_UDP, UDP_GRO, 1, "UDP_GRO");
   set(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, timeval{2, 0}, "SO_RCVTIMEO");
   sockaddr_in6 address{};
   address.sin6_family = AF_INET6;
@@ -65,8 +67,13 @@ std::optional<StampedSocket::Datagram> StampedSocket::receive(int flags) {
   const ssize_t size = recvmsg(socket_.get(), &message, flags);
   if (size < 0) return std::nullopt;
 
-  Datagram datagram{static_cast<std::size_t>(size), std::nullopt};
+  Datagram datagram{static_cast<std::size_t>(size), std::nullopt, std::nullopt};
   for (cmsghdr* head = CMSG_FIRSTHDR(&message); head != nullptr; head = CMSG_NXTHDR(&message, head)) {
+    if (head->cmsg_level == SOL_UDP && head->cmsg_type == UDP_GRO) {
+      int segment = 0;
+      std::memcpy(&segment, CMSG_DATA(head), sizeof(segment));
+      datagram.segment = segment;
+    }
     if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SO_TIMESTAMPING) continue;
     scm_timestamping stamps{};
     std::memcpy(&stamps, CMSG_DATA(head), sizeof(stamps));
@@ -94,11 +101,12 @@ Sender::Sender(const std::string& address, std::uint16_t port, std::uint16_t seg
   if (segment != 0) set(socket_.get(), SOL_UDP, UDP_SEGMENT, int{segment}, "UDP_SEGMENT");
 }
 
-void Sender::send(std::size_t size) {
-  const std::vector<char> payload(size, 'x');
+void Sender::send(std::size_t size) { send(std::vector<std::uint8_t>(size, 'x')); }
+
+void Sender::send(const std::vector<std::uint8_t>& payload) {
   const ssize_t sent =
       sendto(socket_.get(), payload.data(), payload.size(), 0, reinterpret_cast<const sockaddr*>(&to_), length_);
-  check(sent == static_cast<ssize_t>(size), "sendto");
+  check(sent == static_cast<ssize_t>(payload.size()), "sendto");
 }
 
 }  // namespace paceline::bpf::test

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bpf/unique_fd.h"
 
@@ -19,11 +20,13 @@ std::int64_t monotonic_now();
 /// turn the kernel's own on.
 class StampedSocket {
  public:
-  explicit StampedSocket(std::uint16_t port, int buffer = 1 << 20);
+  /// `gro`: several datagrams may come as one (UDP_GRO).
+  explicit StampedSocket(std::uint16_t port, int buffer = 1 << 20, bool gro = false);
 
   struct Datagram {
     std::size_t size = 0;
     std::optional<std::int64_t> stamp;  ///< ns, as the control message has it
+    std::optional<int> segment;         ///< of how many bytes each datagram in it is, when it may be several
   };
   /// Waits up to 2 s; nullopt when nothing came.
   std::optional<Datagram> receive();
@@ -42,6 +45,7 @@ class Sender {
   Sender(const std::string& address, std::uint16_t port, std::uint16_t segment = 0);
 
   void send(std::size_t size = 64);
+  void send(const std::vector<std::uint8_t>& payload);
   int fd() const { return socket_.get(); }
 
  private:

@@ -222,7 +222,7 @@ class E2eTest(unittest.TestCase):
     def start_receiver(self, *options, where="pod", launcher=(), **popen):
         """A receiver that is ready; its ports are .port and .data_port."""
         receiver = self.start(*launcher, RECEIVER, *options, where=where if self.topology else None, **popen)
-        ready = receiver.wait_for(r"listening: signalling port (\d+)/tcp, data port (\d+)/udp")
+        ready = receiver.wait_for(r"listening: signalling port (\d+)/tcp, data port (\d+)/")
         receiver.port, receiver.data_port = int(ready[1]), int(ready[2])
         return receiver
 
@@ -231,14 +231,14 @@ class E2eTest(unittest.TestCase):
         return self.start_receiver("--bind", "127.0.0.1", "--port", "0", "--data-port", "0", "--tc", "off", *options,
                                    **popen)
 
-    def start_sender(self, target, *options, where="client", launcher=()):
-        return self.start(*launcher, SENDER, "latency", target, *options, where=where if self.topology else None)
+    def start_sender(self, target, *options, what="latency", where="client", launcher=()):
+        return self.start(*launcher, SENDER, what, target, *options, where=where if self.topology else None)
 
-    def measure(self, target, *options, code=EXIT_COMPLETE, seconds=GRACE, **where):
+    def measure(self, target, *options, code=EXIT_COMPLETE, seconds=GRACE, **how):
         """Runs a sender to its end, with JSON unless said otherwise; it must exit with `code`."""
         if not {"--ndjson", "--json"} & set(options):
             options += ("--json",)
-        sender = self.start_sender(target, *options, **where)
+        sender = self.start_sender(target, *options, **how)
         self.assertEqual(sender.finish(seconds), code, sender.log())
         return sender
 

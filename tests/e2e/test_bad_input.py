@@ -53,7 +53,9 @@ class CommandLines(lab.E2eTest):
 
     def test_receivers_options_that_make_no_sense(self):
         for arguments in (("--port", "65536"), ("--data-port", "-1"), ("--advertise", "udp"),
-                          ("--advertise", "udp=0"), ("--advertise", "sctp=5"), ("--tc", "maybe"), ("--hooks", "xdp"), ("--bind", "nonsense")):
+                          ("--advertise", "udp=0"), ("--advertise", "sctp=5"), ("--tc", "maybe"), ("--hooks", "xdp"), ("--bind", "nonsense"),
+                          ("--workers", "0"), ("--idle-timeout", "0"), ("--idle-timeout", "never"),
+                          ("--max-streams", "0"), ("--max-rate", "0"), ("--max-bitrate", "fast")):
             with self.subTest(arguments=arguments):
                 process = self.start(lab.RECEIVER, *arguments)
                 self.assertIn(process.finish(), (lab.EXIT_USAGE, lab.EXIT_SETUP), process.log())
@@ -133,6 +135,12 @@ class Signalling(lab.E2eTest):
         for data in (random.Random(1).randbytes(4096), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
                      b"\x16\x03\x01\x02\x00\x01\x00\x01",  # a TLS ClientHello
                      b"SSH-2.0-OpenSSH_9.2\r\n", b"\0" * 65536, b"PACELIN3" + b"x" * 100):
+            self.assert_closed(data)
+
+    def test_data_connections_of_no_flow(self):
+        """A probe's first byte leads past signalling to where data connections are taken: they end there."""
+        probe = b"\xd1\x02" + random.Random(2).randbytes(62)
+        for data in (probe, probe[:17], b"\xd1", b"\xd1" + random.Random(3).randbytes(100000), b"\xd1PACELINE"):
             self.assert_closed(data)
 
     def test_frames_that_cannot_be_right(self):
@@ -217,6 +225,96 @@ class Signalling(lab.E2eTest):
         connection = self.connect()
         connection.shutdown(socket.SHUT_WR)
         self.assertEqual(connection.recv(1), b"")
+
+
+class TcpDataPort(lab.E2eTest):
+    """What strangers do at the TCP data port: closed without a byte, in bounded time, and others are served beside."""
+
+    def setUp(self):
+        self.receiver = self.start_loopback_receiver()
+        self.address = ("127.0.0.1", self.receiver.data_port)
+        self.target = f"127.0.0.1:{self.receiver.port}"
+
+    def tearDown(self):
+        self.assert_serves(self.target)
+        self.assertEqual(self.receiver.stop(), 0, self.receiver.log())
+
+    def connect(self):
+        connection = socket.create_connection(self.address, timeout=20)
+        self.addCleanup(connection.close)
+        return connection
+
+    def assert_closed_in_silence(self, connection):
+        try:
+            self.assertEqual(connection.recv(1), b"")
+        except ConnectionResetError:
+            pass
+
+    def test_garbage_is_not_answered(self):
+        dice = random.Random(4)
+        for data in (dice.randbytes(4096), dice.randbytes(64), b"\xd1\x02" + dice.randbytes(62), PREAMBLE * 8,
+                     b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + b"x" * 64, b"\0" * 65536):
+            connection = self.connect()
+            try:
+                connection.sendall(data)
+            except (BrokenPipeError, ConnectionResetError):
+                continue
+            self.assert_closed_in_silence(connection)
+
+    def test_silent_and_trickling_connections_end(self):
+        silent = [self.connect() for _ in range(200)]
+        half = [self.connect() for _ in range(50)]
+        for connection in half:
+            connection.sendall(b"\xd1\x02" + bytes(20))
+        self.assert_serves(self.target)  # while they are open
+        for connection in silent + half:
+            self.assert_closed_in_silence(connection)
+
+    def test_a_thousand_connect_and_reset(self):
+        for _ in range(1000):
+            connection = socket.create_connection(self.address, timeout=10)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+
+    def test_more_strangers_than_there_is_room_for(self):
+        strangers = [self.connect() for _ in range(1100)]
+        self.assert_closed_in_silence(strangers[0])  # the oldest made room
+        self.assert_serves(self.target)
+
+
+class Endings(lab.E2eTest):
+    """A receiver that is to end by itself."""
+
+    def test_one_off_ends_after_the_first_sender_that_had_a_flow(self):
+        receiver = self.start_loopback_receiver("--one-off")
+        socket.create_connection(("127.0.0.1", receiver.port), timeout=10).close()  # looks in only
+        self.assert_serves(f"127.0.0.1:{receiver.port}")
+        self.assertEqual(receiver.finish(10), 0, receiver.log())
+
+    def test_idle_timeout(self):
+        receiver = self.start_loopback_receiver("--idle-timeout", "500ms")
+        self.assert_serves(f"127.0.0.1:{receiver.port}")
+        self.assertEqual(receiver.finish(10), 0, receiver.log())
+
+
+class Limits(lab.E2eTest):
+    """What a receiver does not grant is refused by the limit's name, before anything is sent."""
+
+    def test_refused_by_name(self):
+        receiver = self.start_loopback_receiver("--max-streams", "4", "--max-bitrate", "10M", "--max-rate", "1k")
+        target = f"127.0.0.1:{receiver.port}"
+        for what, options, told in (
+                ("latency", ("--rate", "2k"), r"1000.*rate"),
+                ("latency", ("--rate", "1k", "--size", "2000"), r"bitrate"),
+                ("throughput", (), r"as fast as can be.*bitrate"),
+                ("throughput", ("--bitrate", "1M", "--streams", "5"), r"5 streams.*4"),
+                ("throughput", ("--bitrate", "20M", "--reverse"), r"bitrate"),
+                ("throughput", ("--bitrate", "1M", "--reverse", "--congestion", "nosuchcc"), r"nosuchcc")):
+            with self.subTest(what=what, options=options):
+                sender = self.start_sender(target, "--duration", "1s", *options, what=what)
+                self.assertEqual(sender.finish(20), lab.EXIT_SETUP, sender.log())
+                self.assertRegex(sender.stderr, told)
+        self.assert_serves(target)
 
 
 class Descriptors(lab.E2eTest):

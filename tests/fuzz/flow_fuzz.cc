@@ -43,7 +43,7 @@ class Script {
 };
 
 struct Told {
-  FlowResult total;
+  UdpFlowResult total;
   int finished = 0;
   bool last = false;
 };
@@ -54,13 +54,13 @@ class Listener : public receiver::FlowListener {
   void path_confirmed(std::uint32_t, const traffic::Address&, const traffic::Address&, const Stamping&) override {
     EXPECT(told_.finished == 0);
   }
-  void interval(Interval&& interval) override {
+  void interval(UdpInterval&& interval) override {
     EXPECT(told_.finished == 0 && !told_.last);
     EXPECT(interval.index == told_.total.intervals);
     told_.last = interval.last;
     decoder::accumulate(told_.total, interval);
   }
-  void finished(ReceiverTime, std::uint32_t, std::unique_ptr<decoder::RecordWriter>) override {
+  void finished(ReceiverTime, std::uint32_t, const Arrivals&, std::unique_ptr<decoder::RecordWriter>) override {
     EXPECT(told_.last);
     ++told_.finished;
   }
@@ -89,7 +89,8 @@ class Play {
     const Received& total = told_.total.received;
     EXPECT(total.packets + total.duplicated + total.beyond_window + total.unbound + total.invalid == data_);
     EXPECT(total.packets == told_.total.statistics.segments[0].count);
-    EXPECT(total.lost_in_socket == lost_in_socket_);
+    const bool hooked = flow_->started() && !flow_->counts_socket_drops();
+    EXPECT(total.lost_in_socket == (hooked && at_hook_ > read_ ? at_hook_ - read_ : lost_in_socket_));
   }
 
  private:
@@ -111,6 +112,7 @@ class Play {
   traffic::Datagram datagram(std::size_t address, std::size_t size) const {
     traffic::Datagram datagram;
     datagram.bytes = std::span(bytes_).first(size);
+    datagram.segment = size;
     in6_addr ip{};
     ip.s6_addr[15] = static_cast<std::uint8_t>(1 + address / 2);
     datagram.from = traffic::Address(ip, static_cast<std::uint16_t>(1000 + address % 2));
@@ -132,6 +134,7 @@ class Play {
     const bool returns_nonce = probe.nonce != packet::Nonce{} && probe.nonce == nonces_[from];
 
     if (!flow_->knows(probe)) return;
+    ++read_;
     const auto reply = flow_->probe(probe, datagram(from, packet::kProbeSize), stamping, now_);
     if (!reply) return;
     EXPECT(right_secret);
@@ -167,7 +170,10 @@ class Play {
     // As a session checks them: each within 2^60 ns, their sum within a minute of now.
     start.map.offset = nanoseconds{script_.next<std::int64_t>() >> 4};
     start.start = SenderTime{(now_ - start.map.offset).time_since_epoch() + 1ms * script_.next<std::int8_t>()};
-    flow_->start(start, nullptr);
+    const bool hooked = (how & 0x20) != 0;
+    flow_->start({start, std::make_unique<decoder::FlowDecoder>(start), nullptr, hooked,
+                  hooked ? [this] { return std::optional(at_hook_); } : receiver::FlowIntake{}.at_hook});
+    read_ = 0;
   }
 
   void data() {
@@ -180,8 +186,22 @@ class Play {
     const std::size_t size = how & 0x20 ? packet::kHeaderSize + how : spec_.size;
     const ReceiverTime stamp =
         how & 0x40 ? now_ - nanoseconds{script_.next<std::uint16_t>()} : decoder::PacketObservation::kNoStamp;
-    if (flow_->started() && !flow_->finished()) ++data_;
-    flow_->data(header, datagram(how % kAddresses, size), stamp, now_);
+    traffic::Datagram arrived = datagram(how % kAddresses, size);
+    if (how & 0x80) follow(header, arrived);
+    const bool counts = flow_->started() && !flow_->finished();
+    const std::size_t taken = flow_->data(header, arrived, stamp, now_);
+    EXPECT(taken >= 1 && (taken - 1) * arrived.segment < arrived.bytes.size());
+    if (counts) data_ += taken, read_ += taken;
+  }
+
+  /// Makes it the first of several that came together; one of their bytes may be wrong.
+  void follow(packet::Header header, traffic::Datagram& arrived) {
+    const std::size_t size = arrived.segment, packets = 1 + script_.next<std::uint8_t>() % (bytes_.size() / size);
+    for (std::size_t i = 0; i < packets; ++i, ++header.sequence)
+      packet::encode(header, std::span(bytes_).subspan(i * size, size));
+    if (packets > 1) bytes_[size + script_.next<std::uint16_t>() % size] ^= script_.next<std::uint8_t>();
+    next_sequence_ = std::max(next_sequence_, header.sequence);
+    arrived.bytes = std::span(bytes_).first(packets * size - script_.next<std::uint8_t>() % size);
   }
 
   void tick() {
@@ -196,15 +216,16 @@ class Play {
 
   void lose() {
     const std::uint8_t datagrams = script_.next<std::uint8_t>();
-    if (flow_->started() && !flow_->finished()) lost_in_socket_ += datagrams;
+    if (flow_->counts_socket_drops() && !flow_->finished()) lost_in_socket_ += datagrams;
+    if (!flow_->finished()) at_hook_ += datagrams;
     flow_->lost_in_socket(datagrams, now_);
     flow_->shares_socket_with(datagrams);
   }
 
   Script script_;
-  FlowSpec spec_;
+  UdpFlowSpec spec_;
   packet::Secret secret_{};
-  std::array<std::uint8_t, 512> bytes_{};
+  std::array<std::uint8_t, 2048> bytes_{};
   Told told_;
   std::optional<receiver::Flow> flow_;
 
@@ -215,6 +236,8 @@ class Play {
   std::uint64_t unproven_replies_ = 0;
   std::uint64_t data_ = 0;
   std::uint64_t lost_in_socket_ = 0;
+  std::uint64_t at_hook_ = 0;
+  std::uint64_t read_ = 0;  // since the start
   std::uint32_t next_sequence_ = 0;
 };
 

@@ -8,9 +8,14 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "decoder/flow_decoder.h"
+#include "decoder/totals.h"
+#include "paceline/decoder.h"
+#include "paceline/error.h"
 #include "proto/convert.h"
 #include "proto/frame.h"
 #include "proto/signalling.pb.h"
@@ -59,10 +64,43 @@ void convert(const Wire& wire) {
   Wire again;
   wire::to_wire(model, again);
   EXPECT(wire::from_wire(again) == model);
-  if constexpr (std::is_same_v<Model, Interval>) {
-    FlowResult total;  // as a sender does with each interval
+  // What a sender does with each interval.
+  if constexpr (std::is_same_v<Model, UdpInterval>) {
+    UdpFlowResult total;
     for (int i = 0; i < 3; ++i) decoder::accumulate(total, model);
+    EXPECT(!render_text_row(model, total.spec).empty() && !render_ndjson(0, model).empty());
   }
+  if constexpr (std::is_same_v<Model, TcpInterval>) {
+    TcpFlowResult total;
+    decoder::RowJoiner joiner;
+    for (int i = 0; i < 3; ++i) {
+      for (const TcpInterval& row : joiner.theirs(TcpInterval(model))) decoder::accumulate(total, row);
+    }
+    for (const TcpInterval& row : joiner.rest()) decoder::accumulate(total, row);
+    EXPECT(!render_text_row(model, total.spec).empty() && !render_ndjson(0, model).empty());
+  }
+  if constexpr (std::is_same_v<Model, UdpFlowResult> || std::is_same_v<Model, TcpFlowResult>) {
+    RunResult run;
+    run.flows.emplace_back(model);
+    EXPECT(!render_text(run).empty() && !render_json(run).empty());
+  }
+}
+
+void take(const wire::OpenFlow& open) {
+  if (open.has_udp()) convert<UdpFlowSpec>(open.udp());
+  if (open.has_tcp()) convert<TcpFlowSpec>(open.tcp());
+  if (open.has_connections()) convert<ConnectionFlowSpec>(open.connections());
+}
+
+void take(const wire::IntervalReport& report) {
+  if (report.has_interval()) convert<UdpInterval>(report.interval());
+  if (report.has_tcp()) convert<TcpInterval>(report.tcp());
+}
+
+void take(const wire::FlowSummary& summary) {
+  if (summary.has_result()) convert<UdpFlowResult>(summary.result());
+  if (summary.has_tcp()) convert<TcpFlowResult>(summary.tcp());
+  if (summary.has_connections()) convert<CpuTime>(summary.connections().cpu());
 }
 
 void take(const std::string& bytes) {
@@ -71,10 +109,10 @@ void take(const std::string& bytes) {
   switch (message.body_case()) {
     case wire::Message::kHello: convert<Host>(message.hello().host()); break;
     case wire::Message::kWelcome: convert<Host>(message.welcome().host()); break;
-    case wire::Message::kOpenFlow: convert<FlowSpec>(message.open_flow().spec()); break;
+    case wire::Message::kOpenFlow: take(message.open_flow()); break;
     case wire::Message::kPathConfirmed: convert<Stamping>(message.path_confirmed().stamping()); break;
     case wire::Message::kFlowStarted: convert<Stamping>(message.flow_started().stamping()); break;
-    case wire::Message::kInterval: convert<Interval>(message.interval().interval()); break;
+    case wire::Message::kInterval: take(message.interval()); break;
     case wire::Message::kStartFlow:
       convert<PathResult>(message.start_flow().path());
       convert<ClockResult>(message.start_flow().clock());
@@ -82,8 +120,9 @@ void take(const std::string& bytes) {
     case wire::Message::kFlowDone:
       convert<Sent>(message.flow_done().sent());
       convert<ClockResult>(message.flow_done().clock());
+      convert<CpuTime>(message.flow_done().cpu());
       break;
-    case wire::Message::kFlowSummary: convert<FlowResult>(message.flow_summary().result()); break;
+    case wire::Message::kFlowSummary: take(message.flow_summary()); break;
     default: break;
   }
 }

@@ -11,8 +11,8 @@ namespace {
 
 using Kind = ArrivalOrder::Kind;
 
-FlowSpec at_rate(double pps, std::chrono::seconds duration = std::chrono::seconds(3600)) {
-  FlowSpec spec;
+UdpFlowSpec at_rate(double pps, std::chrono::seconds duration = std::chrono::seconds(3600)) {
+  UdpFlowSpec spec;
   spec.rate_pps = pps;
   spec.duration = duration;
   return spec;
@@ -24,6 +24,7 @@ TEST(ArrivalOrder, TheWindowHoldsFourSeconds) {
   EXPECT_EQ(ArrivalOrder(at_rate(257)).window(), 2048u);
   EXPECT_EQ(ArrivalOrder(at_rate(1000)).window(), 4096u);
   EXPECT_EQ(ArrivalOrder(at_rate(1e8)).window(), 1u << 20);
+  EXPECT_EQ(ArrivalOrder(at_rate(0)).window(), 1u << 20) << "as fast as can be";
 }
 
 TEST(ArrivalOrder, EqualsASetOfAllNumbers) {
@@ -48,6 +49,51 @@ TEST(ArrivalOrder, EqualsASetOfAllNumbers) {
       if (expected == Kind::in_order) next = sequence + 1;
       if (expected == Kind::in_order || expected == Kind::reordered) seen.insert(sequence);
       ASSERT_EQ(order.next_expected(), next);
+    }
+  }
+}
+
+TEST(ArrivalOrder, ARunIsJudgedAsItsNumbersAre) {
+  std::mt19937_64 random(2);
+  for (int round = 0; round < 50; ++round) {
+    ArrivalOrder by_run(at_rate(10)), one_by_one(at_rate(10));
+    for (int i = 0; i < 1000; ++i) {
+      const std::uint64_t next = one_by_one.next_expected();
+      const std::uint64_t jump = random() % 50 == 0 ? random() % 3000 : random() % 3;
+      const std::uint64_t begin = random() % 4 == 0 ? next - std::min(next, random() % 1500) : next + jump;
+      const std::size_t number = random() % 50 == 0 ? random() % 5000 : random() % 130;
+      const std::size_t in_order = by_run.arrive_run(begin, number);
+      ASSERT_LE(in_order, number);
+      for (std::size_t n = 0; n < number; ++n) {
+        const Kind kind = one_by_one.arrive(begin + n);
+        if (n < in_order) {
+          ASSERT_EQ(kind, Kind::in_order);
+        } else {
+          ASSERT_EQ(by_run.arrive(begin + n), kind) << begin << " + " << n;
+          ASSERT_TRUE(in_order == 0 || kind == Kind::impossible);
+        }
+      }
+      ASSERT_EQ(by_run.next_expected(), one_by_one.next_expected());
+    }
+  }
+}
+
+TEST(ArrivalOrder, KeptTransitTimesAreVariationsOfNothing) {
+  ArrivalOrder kept(at_rate(10)), varied(at_rate(10));
+  for (const std::int64_t transit : {1'000'000, 5'000'000, 5'000'001, 4'000'000}) {
+    for (const std::uint64_t more : {0u, 1u, 50u, 1000u}) {
+      const std::uint64_t sequence = varied.checkpoint().any ? varied.checkpoint().previous_sequence + 1 : 0;
+      kept.vary(sequence, transit);
+      kept.keep_transit(more);
+      for (std::uint64_t i = 0; i <= more; ++i) {
+        const auto variation = varied.vary(sequence + i, transit);
+        if (i > 0) {
+          EXPECT_TRUE(variation.known && variation.adjacent && variation.change == 0);
+        }
+      }
+      EXPECT_EQ(kept.checkpoint().previous_sequence, varied.checkpoint().previous_sequence);
+      EXPECT_EQ(kept.checkpoint().previous_transit, varied.checkpoint().previous_transit);
+      EXPECT_EQ(kept.checkpoint().scaled_jitter, varied.checkpoint().scaled_jitter);
     }
   }
 }

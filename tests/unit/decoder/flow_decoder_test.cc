@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "paceline/error.h"
 #include "tests/unit/decoder/stream.h"
 
 namespace paceline::decoder {
@@ -25,7 +26,8 @@ class FlowDecoderTest : public ::testing::Test {
     start.spec.duration = 10s;
     start.spec.interval = 1s;
     intervals_.clear();
-    decoder_ = std::make_unique<FlowDecoder>(start, [this](Interval&& row) { intervals_.push_back(std::move(row)); });
+    decoder_ =
+        std::make_unique<FlowDecoder>(start, [this](UdpInterval&& row) { intervals_.push_back(std::move(row)); });
   }
 
   // Sent on time, arrives `delay` later.
@@ -41,15 +43,15 @@ class FlowDecoderTest : public ::testing::Test {
     packet.size = 512;
     decoder_->packet(packet);
   }
-  const FlowResult& finish(std::optional<std::uint64_t> sent, nanoseconds time = 20s) {
+  const UdpFlowResult& finish(std::optional<std::uint64_t> sent, nanoseconds time = 20s) {
     decoder_->finish(sent, ReceiverTime{time});
     total_ = total_of(intervals_);
     return total_;
   }
 
   std::unique_ptr<FlowDecoder> decoder_;
-  std::vector<Interval> intervals_;
-  FlowResult total_;
+  std::vector<UdpInterval> intervals_;
+  UdpFlowResult total_;
 };
 
 TEST_F(FlowDecoderTest, AFlowWithoutTrouble) {
@@ -131,7 +133,7 @@ TEST_F(FlowDecoderTest, APacketOfAnIntervalTooOldToBeKnownCorrectsNone) {
   start.spec.rate_pps = 10;
   start.spec.duration = 100s;
   start.spec.interval = 1s;
-  decoder_ = std::make_unique<FlowDecoder>(start, [this](Interval&& row) { intervals_.push_back(std::move(row)); });
+  decoder_ = std::make_unique<FlowDecoder>(start, [this](UdpInterval&& row) { intervals_.push_back(std::move(row)); });
   for (std::uint64_t i = 0; i < 1000; ++i) {
     if (i % 10 != 5) arrive(i);  // one lost an interval
   }
@@ -148,7 +150,7 @@ TEST_F(FlowDecoderTest, APacketLaterThanTheWindowIsNeither) {
   FlowStart start;
   start.spec.rate_pps = 1000;  // a window of 4096
   start.spec.duration = 10s;
-  decoder_ = std::make_unique<FlowDecoder>(start, [this](Interval&& row) { intervals_.push_back(std::move(row)); });
+  decoder_ = std::make_unique<FlowDecoder>(start, [this](UdpInterval&& row) { intervals_.push_back(std::move(row)); });
   EXPECT_EQ(decoder_->duplicate_window(), 4096u);
   arrive_at(5000, 1ms);
   arrive_at(5001 - 4096, 2ms);
@@ -200,7 +202,7 @@ TEST_F(FlowDecoderTest, AnUnevenDurationHasAWholeLastRegularInterval) {
   FlowStart start;
   start.spec.duration = 2500ms;
   start.spec.interval = 1s;
-  decoder_ = std::make_unique<FlowDecoder>(start, [this](Interval&& row) { intervals_.push_back(std::move(row)); });
+  decoder_ = std::make_unique<FlowDecoder>(start, [this](UdpInterval&& row) { intervals_.push_back(std::move(row)); });
   decoder_->advance(ReceiverTime{100s});
   EXPECT_EQ(intervals_.size(), 3u);
   EXPECT_EQ(decoder_->interval_end(), ReceiverTime::max());
@@ -272,11 +274,11 @@ TEST_F(FlowDecoderTest, AbsurdTimesAreDefined) {
 TEST(FlowDecoder, RefusesASpecificationThatMakesNoSense) {
   FlowStart start;
   start.spec.interval = nanoseconds{0};
-  EXPECT_THROW(FlowDecoder(start, [](Interval&&) {}), UsageError);
+  EXPECT_THROW(FlowDecoder(start, [](UdpInterval&&) {}), UsageError);
 }
 
 // The definitions, computed from the whole list of arrivals.
-void expect_by_definition(const Stream& stream, const FlowResult& total) {
+void expect_by_definition(const Stream& stream, const UdpFlowResult& total) {
   std::set<std::uint64_t> seen;
   std::vector<std::int64_t> delays;
   std::uint64_t next = 0, duplicated = 0, reordered = 0, stamped = 0;
@@ -327,7 +329,7 @@ TEST(FlowDecoder, StreamsOfAnyKindEqualTheDefinitions) {
 
     // Corrected row by row, no interval lost more than it can have.
     std::vector<std::int64_t> lost;
-    for (const Interval& interval : intervals) {
+    for (const UdpInterval& interval : intervals) {
       lost.push_back(interval.received.lost);
       for (const Correction& correction : interval.corrections) {
         lost.back() -= correction.lost;
@@ -338,10 +340,159 @@ TEST(FlowDecoder, StreamsOfAnyKindEqualTheDefinitions) {
   }
 }
 
+// Super-packets of any length, in order and not, stamped and not, on the way of a receiver whose clock jumps now and
+// then: told as runs they give what their packets give one by one.
+TEST(FlowDecoder, RunsEqualTheirPacketsOneByOne) {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    std::mt19937_64 random(seed);
+    const auto below = [&](std::uint64_t n) { return static_cast<std::int64_t>(random() % n); };
+    FlowStart start;
+    start.spec.rate_pps = seed % 3 == 0 ? 0 : 1000;
+    start.spec.size = 64;
+    start.spec.duration = 30s;
+    start.spec.omit = seed % 4 == 0 ? 2s : 0s;
+    start.spec.interval = 500ms;
+    start.map.offset = 77s;
+    start.hook = seed % 2 == 0 ? Hook::tcx : Hook::none;
+
+    std::vector<UdpInterval> by_run, one_by_one;
+    FlowDecoder runs(start, [&](UdpInterval&& row) { by_run.push_back(std::move(row)); });
+    FlowDecoder packets(start, [&](UdpInterval&& row) { one_by_one.push_back(std::move(row)); });
+    std::int64_t now = 0;
+    std::uint64_t next = 0;
+    for (int i = 0; i < 400; ++i) {
+      now += below(10) == 0 ? below(2'000'000'000) : below(80'000'000);
+      PacketObservation first;
+      first.sequence =
+          below(8) == 0 ? next - std::min(next, random() % 300) : next + (below(5) == 0 ? random() % 9 : 0);
+      if (i > 350 && below(5) == 0) first.sequence = 31'900 + random() % 300;  // what 32 s can hold ends there
+      first.tx_user = sender(now - 1'000'000 - below(50'000'000));
+      first.rx_user = receiver(now + 77'000'000'000);
+      if (below(5) != 0) first.rx_tc = first.rx_user - nanoseconds{below(9'000)};
+      first.size = 64;
+      std::vector<std::int64_t> lateness(1 + random() % 128);
+      for (auto& value : lateness) value = below(2) == 0 ? 0 : below(5'000);
+      next = std::max(next, first.sequence + lateness.size());
+
+      runs.run(first, lateness);
+      for (const std::int64_t value : lateness) {
+        first.lateness = value;
+        packets.packet(first);
+        ++first.sequence;
+      }
+      ASSERT_EQ(runs.distinct(), packets.distinct());
+      ASSERT_EQ(runs.next_expected(), packets.next_expected());
+      ASSERT_EQ(runs.largest_delay(), packets.largest_delay());
+    }
+    runs.finish(next, receiver(now + 78'000'000'000));
+    packets.finish(next, receiver(now + 78'000'000'000));
+    ASSERT_GT(by_run.size(), 10u);
+    EXPECT_EQ(by_run, one_by_one) << "seed " << seed;
+    EXPECT_GT(total_of(by_run).received.packets, 1000u);
+  }
+}
+
+TEST(FlowDecoder, ARunOfManyEqualValuesIsExact) {
+  FlowStart start;
+  start.spec.rate_pps = 0;
+  start.spec.size = 64;
+  std::vector<UdpInterval> intervals;
+  FlowDecoder decoder(start, [&](UdpInterval&& row) { intervals.push_back(std::move(row)); });
+  const std::vector<std::int64_t> lateness(128);
+  PacketObservation first;
+  first.rx_user = ReceiverTime{5us};
+  for (; first.sequence < 128 * 2000; first.sequence += 128) decoder.run(first, lateness);
+  decoder.finish(first.sequence, ReceiverTime{40s});
+  const UdpFlowResult total = total_of(intervals);
+  EXPECT_EQ(total.received.packets, 256'000u);
+  EXPECT_EQ(total.received.lost, 0);
+  EXPECT_EQ(total.statistics.segments[0].count, 256'000u);
+  EXPECT_EQ(total.statistics.segments[0].mean(), 5000);
+  EXPECT_EQ(total.statistics.segments[0].stddev(), 0);
+  EXPECT_EQ(total.statistics.ipdv.count, 255'999u);
+}
+
+TEST(FlowDecoder, AFlowWithoutARateHasAWindowAndMayHoldAHundredMillionPacketsASecond) {
+  FlowStart start;
+  start.spec.rate_pps = 0;
+  start.spec.duration = 1s;
+  FlowDecoder decoder(start, [](UdpInterval&&) {});
+  EXPECT_EQ(decoder.duplicate_window(), 1u << 20);
+  PacketObservation packet;
+  packet.sequence = 100'000'000;
+  decoder.packet(packet);
+  EXPECT_EQ(decoder.distinct(), 1u);
+  packet.sequence = 100'000'100;
+  decoder.packet(packet);
+  EXPECT_EQ(decoder.distinct(), 1u);
+}
+
+// 10 packets a second, 1 s intervals, 2 s of warm-up.
+class WarmUp : public ::testing::Test {
+ protected:
+  WarmUp() {
+    start_.spec.rate_pps = 10;
+    start_.spec.omit = 2s;
+    start_.spec.duration = 3s;
+    start_.spec.interval = 1s;
+    decoder_ = std::make_unique<FlowDecoder>(start_);
+    decoder_->report_to([this](UdpInterval&& row) { intervals_.push_back(std::move(row)); });
+  }
+  void arrive(std::uint64_t sequence, nanoseconds time) {
+    PacketObservation packet;
+    packet.sequence = sequence;
+    packet.tx_user = SenderTime{100ms * static_cast<std::int64_t>(sequence)};
+    packet.rx_user = ReceiverTime{time};
+    packet.size = 100;
+    decoder_->packet(packet);
+  }
+  UdpFlowResult finish(std::uint64_t sent) {
+    decoder_->finish(sent, ReceiverTime{6s});
+    UdpFlowResult total;
+    total.spec = start_.spec;
+    for (const UdpInterval& interval : intervals_) accumulate(total, interval);
+    return total;
+  }
+
+  FlowStart start_;
+  std::unique_ptr<FlowDecoder> decoder_;
+  std::vector<UdpInterval> intervals_;
+};
+
+TEST_F(WarmUp, IsInItsRowsAndInNoTotal) {
+  for (std::uint64_t i = 0; i < 50; ++i) {
+    if (i != 5 && i != 25) arrive(i, 100ms * static_cast<std::int64_t>(i) + 1ms);
+  }
+  const UdpFlowResult total = finish(50);
+  ASSERT_EQ(intervals_.size(), 6u);
+  for (const UdpInterval& row : intervals_) EXPECT_EQ(row.omitted, row.index < 2) << row.index;
+  EXPECT_EQ(intervals_[0].received.lost, 1);
+  EXPECT_EQ(intervals_[0].received.packets, 9u);
+  EXPECT_TRUE(intervals_[5].last);
+  EXPECT_EQ(total.received.packets, 29u);
+  EXPECT_EQ(total.received.lost, 1);
+  EXPECT_EQ(total.statistics.segments[0].count, 29u);
+  EXPECT_EQ(total.first_arrival, 2001ms);
+  EXPECT_EQ(total.last_arrival, 4901ms);
+  EXPECT_EQ(total.intervals, 4u);
+}
+
+TEST_F(WarmUp, ALatePacketOfItTakesNothingFromTheTotalsLoss) {
+  for (std::uint64_t i = 0; i < 50; ++i) {
+    if (i != 5 && i != 25 && i != 35) arrive(i, 100ms * static_cast<std::int64_t>(i) + 1ms);
+  }
+  arrive(5, 4950ms);   // lost in the warm-up
+  arrive(25, 4960ms);  // lost in the measured part
+  const UdpFlowResult total = finish(50);
+  EXPECT_EQ(intervals_[4].corrections, (std::vector<Correction>{{0, -1}, {2, -1}}));
+  EXPECT_EQ(intervals_[4].received.lost, -2);
+  EXPECT_EQ(total.received.lost, 1) << "35";
+}
+
 TEST(FlowDecoder, TheTimerMakesNoDifference) {
   const Stream stream = make_stream(1, 2000);
-  std::vector<Interval> intervals;
-  FlowDecoder decoder(stream.start, [&](Interval&& interval) { intervals.push_back(std::move(interval)); });
+  std::vector<UdpInterval> intervals;
+  FlowDecoder decoder(stream.start, [&](UdpInterval&& interval) { intervals.push_back(std::move(interval)); });
   for (const Call& call : stream.calls) feed(decoder, call);
   decoder.finish(stream.sent, stream.finished);
   EXPECT_EQ(intervals, decode_live(stream));

@@ -29,6 +29,22 @@ void record(Histogram& histogram, const std::vector<std::int64_t>& values) {
   for (const std::int64_t value : values) histogram.record(value);
 }
 
+TEST(Histogram, ManyOfOneValueAreThatManyValues) {
+  std::mt19937_64 random(3);
+  Histogram single, many;
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 40; ++i) {
+      const auto value = static_cast<std::int64_t>(random() >> (random() % 64)) * (random() % 2 == 0 ? 1 : -1);
+      const std::uint64_t times = random() % 5 == 0 ? 65535 + random() % 3 : random() % 200;
+      many.record(value, times);
+      for (std::uint64_t n = 0; n < times; ++n) single.record(value);
+      single.record(42);
+      many.record(42);
+    }
+    ASSERT_EQ(many.take(), single.take());
+  }
+}
+
 TEST(Histogram, NothingIsTheEmptyDistribution) {
   Histogram histogram;
   EXPECT_EQ(histogram.take(), Distribution{});

@@ -16,6 +16,7 @@
 #include "decoder/record_writer.h"
 #include "decoder/replay.h"
 #include "paceline/decoder.h"
+#include "paceline/error.h"
 #include "tests/unit/decoder/golden.h"
 #include "tests/unit/decoder/stream.h"
 
@@ -238,7 +239,7 @@ TEST(RecordFile, AWriterThatCannotKeepUpCountsWhatItLost) {
     RecordWriter writer(file.path(), stream.start);
     PacketObservation packet = stream.calls.at(0).packet;
     for (std::uint64_t i = 0; i < kPackets; ++i) writer.packet(packet);
-    FlowResult result;
+    UdpFlowResult result;
     result.complete = true;
     EXPECT_EQ(writer.finish(result, stream.finished), "");
     lost = writer.lost_records();
@@ -301,9 +302,9 @@ TEST(RecordFile, EventsAreAddedUpWithinTheirInterval) {
   std::uint32_t records = 0;
   while (const auto block = reader.next()) records += block->header.records;
   EXPECT_LT(records, 200u + 200u) << "20000 events, in some 21 bursts and 4 intervals";
-  std::vector<Interval> replayed;
-  const Replay replay =
-      paceline::replay(file.path(), [&](const Interval& interval, const FlowSpec&) { replayed.push_back(interval); });
+  std::vector<UdpInterval> replayed;
+  const Replay replay = paceline::replay(
+      file.path(), [&](const UdpInterval& interval, const UdpFlowSpec&) { replayed.push_back(interval); });
   EXPECT_EQ(replay.damage, std::vector<std::string>{});
   EXPECT_EQ(replayed, live);
 }
@@ -345,7 +346,7 @@ void expect_survives_full_disk(const std::filesystem::path& path, const std::str
       ++(call.is_packet ? packets : events);
       if (packets % 500 == 0) std::this_thread::sleep_for(45ms);
     }
-    EXPECT_EQ(writer.finish(FlowResult{}, stream.finished), "write " + path.string() + ": " + error);
+    EXPECT_EQ(writer.finish(UdpFlowResult{}, stream.finished), "write " + path.string() + ": " + error);
     EXPECT_GT(writer.lost_records(), 0u);
     RecordReader reader(path);
     const std::uint64_t read = packets_of(reader).size();
@@ -384,7 +385,7 @@ TEST(RecordFile, OfVersion1IsReadAsEver) {
               "");
   }
   std::string lines;
-  Replay replay = paceline::replay(golden("record_v1.paceline"), [&](const Interval& interval, const FlowSpec&) {
+  Replay replay = paceline::replay(golden("record_v1.paceline"), [&](const UdpInterval& interval, const UdpFlowSpec&) {
     lines += render_ndjson(0, interval) + '\n';
   });
   EXPECT_EQ(replay.damage, std::vector<std::string>{});

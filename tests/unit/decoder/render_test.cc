@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <variant>
 
 #include "paceline/decoder.h"
 #include "tests/unit/decoder/golden.h"
@@ -20,7 +21,7 @@ using ::testing::Not;
 
 RunResult typical_run() {
   const Stream stream = make_stream(3, 2000, {.loss = 0.001, .duplicates = 0.001, .delayed = 0.002, .unstamped = 0});
-  FlowResult flow = live_result(stream, decode_live(stream));
+  UdpFlowResult flow = live_result(stream, decode_live(stream));
   flow.path = {"192.0.2.7:30899",
                "10.244.1.5:8999",
                "10.0.0.4:41512",
@@ -49,7 +50,7 @@ RunResult troubled_run() {
   trouble.map_error = 100'000;
   trouble.lost_tail = 100;
   const Stream stream = make_stream(4, 1000, trouble, Hook::none);
-  FlowResult flow = live_result(stream, decode_live(stream));
+  UdpFlowResult flow = live_result(stream, decode_live(stream));
   flow.complete = false;
   flow.incomplete_reason = "the sender vanished\x1b[2J";
   flow.path.candidates = {{"192.0.2.7:8999", "receiver's port", 64, "no reply in 2 s"},
@@ -63,13 +64,21 @@ RunResult troubled_run() {
   flow.clock.error_bound = 250us;
   RunResult run;
   run.version = "0.1.0";
-  run.flows = {flow, FlowResult{}};
+  run.flows = {flow, UdpFlowResult{}};
+  return run;
+}
+
+RunResult empty_run() {
+  RunResult run;
+  run.version = "0.1.0";
+  run.flows = {UdpFlowResult{}};
   return run;
 }
 
 std::string rows() {
-  std::string text = render_text_header() + '\n';
-  for (const Interval& interval : decode_live(make_stream(3, 300))) text += render_text_row(interval, 1000) + '\n';
+  const Stream stream = make_stream(3, 300);
+  std::string text = render_text_header(stream.start.spec) + '\n';
+  for (const UdpInterval& interval : decode_live(stream)) text += render_text_row(interval, stream.start.spec) + '\n';
   return text;
 }
 
@@ -91,24 +100,87 @@ TEST(RenderText, FitsItsColumns) {
 }
 
 TEST(RenderText, RowsAlignWhateverTheirSize) {
-  Interval large;
+  UdpInterval large;
   large.index = 9999;
   large.start = 99998s;
   large.end = 99999s;
   large.received.packets = 2'000'000;
   large.last_arrival = 1s;
-  EXPECT_EQ(render_text_row(large, 2e6).size(), render_text_header().size());
-  EXPECT_EQ(render_text_row(Interval{}, 1000).size(), render_text_header().size());
+  large.omitted = true;
+  UdpFlowSpec fast;
+  fast.rate_pps = 2e6;
+  EXPECT_EQ(render_text_row(large, fast).size(), render_text_header(fast).size());
+  EXPECT_EQ(render_text_row(UdpInterval{}, UdpFlowSpec{}).size(), render_text_header(UdpFlowSpec{}).size());
+  fast.batching = Batching::offload;
+  EXPECT_EQ(render_text_row(large, fast).size(), render_text_header(fast).size());
+  EXPECT_EQ(render_text_row(UdpInterval{}, fast).size(), render_text_header(fast).size());
 }
 
 TEST(RenderText, TheLastRowsEndIsRoundedUnlessTheRowIsShort) {
-  Interval row;
+  UdpInterval row;
   row.end = 999'762'100ns;
-  EXPECT_THAT(render_text_row(row, 1000), HasSubstr(" 0-0.9997621 s "));
+  EXPECT_THAT(render_text_row(row, UdpFlowSpec{}), HasSubstr(" 0-0.9997621 s "));
   row.last = true;
-  EXPECT_THAT(render_text_row(row, 1000), HasSubstr(" 0-1 s "));
+  EXPECT_THAT(render_text_row(row, UdpFlowSpec{}), HasSubstr(" 0-1 s "));
   row.start = 950ms;
-  EXPECT_THAT(render_text_row(row, 1000), HasSubstr(" 0.95-0.9997621 s "));
+  EXPECT_THAT(render_text_row(row, UdpFlowSpec{}), HasSubstr(" 0.95-0.9997621 s "));
+}
+
+TEST(RenderText, RowsOfTheWarmUpAreInBrackets) {
+  UdpInterval row;
+  row.end = 1s;
+  row.omitted = true;
+  EXPECT_THAT(render_text_row(row, UdpFlowSpec{}), HasSubstr(" (0-1 s) "));
+}
+
+// A flat-out flow in super-packets, with a warm-up.
+RunResult offloaded_run() {
+  RunResult run = typical_run();
+  run.title = "flat out\x1b";
+  auto& flow = std::get<UdpFlowResult>(run.flows[0]);
+  flow.spec.rate_pps = 0;
+  flow.spec.omit = 100ms;
+  flow.spec.batching = Batching::offload;
+  flow.sent.batching = Batching::offload;
+  flow.sent.sends = 32;
+  flow.sent.batch = 64;
+  flow.sent.omitted = 5000;
+  flow.arrivals = {100, 2011, true};
+  flow.sender_cpu = {300ms, 1500ms, 2s};
+  flow.receiver_cpu = {10ms, 40ms, 2s};
+  return run;
+}
+
+TEST(RenderText, AnOffloadedRun) {
+  const std::string text = render_text(offloaded_run());
+  EXPECT_LE(longest_line(text), 110u);
+  expect_golden("offloaded.txt", text);
+}
+
+TEST(RenderText, WhatTravelledAloneIsNotCalledOffloaded) {
+  RunResult run = offloaded_run();
+  auto& flow = std::get<UdpFlowResult>(run.flows[0]);
+  flow.arrivals.skbs = flow.received.packets;
+  EXPECT_THAT(render_text(run), Not(HasSubstr("offload ")));
+  EXPECT_FALSE(nlohmann::json::parse(render_json(run)).at("flows").at(0).at("offloaded").get<bool>());
+}
+
+TEST(RenderText, AFallBackOfBatchingIsTold) {
+  RunResult run = offloaded_run();
+  std::get<UdpFlowResult>(run.flows[0]).sent.batching = Batching::several;
+  EXPECT_THAT(render_text(run), HasSubstr("batching several instead of offload"));
+}
+
+TEST(RenderText, ManyFlowsAreShownAsTheirSum) {
+  RunResult run = typical_run();
+  run.flows.resize(9, run.flows[0]);
+  auto& odd = std::get<UdpFlowResult>(run.flows[4]);
+  odd.received.lost = 7;
+  odd.sent.span *= 2;
+  const std::string text = render_text(run);
+  EXPECT_LE(longest_line(text), 110u);
+  expect_golden("many.txt", text);
+  EXPECT_EQ(nlohmann::json::parse(render_json(run)).at("flows").size(), 9u);
 }
 
 TEST(RenderText, APeersTextCannotSteerTheTerminal) { EXPECT_THAT(render_text(troubled_run()), Not(HasSubstr("\x1b"))); }
@@ -118,7 +190,7 @@ TEST(RenderText, ColourIsForThoseWhoAskedForIt) {
 }
 
 TEST(RenderText, AnEmptyRunIsNoNumbers) {
-  const std::string text = render_text({"0.1.0", "", {}, {}, {FlowResult{}}});
+  const std::string text = render_text(empty_run());
   EXPECT_THAT(text, HasSubstr("the sender did not tell"));
   EXPECT_THAT(text, Not(HasSubstr("nan")));
 }
@@ -126,9 +198,11 @@ TEST(RenderText, AnEmptyRunIsNoNumbers) {
 TEST(RenderJson, ATypicalRun) { expect_golden("typical.json", render_json(typical_run()) + '\n'); }
 TEST(RenderJson, ATroubledRun) { expect_golden("troubled.json", render_json(troubled_run()) + '\n'); }
 
+TEST(RenderJson, AnOffloadedRun) { expect_golden("offloaded.json", render_json(offloaded_run()) + '\n'); }
+
 TEST(RenderJson, NumbersAreTheModelsOwn) {
   const RunResult run = typical_run();
-  const FlowResult& flow = run.flows[0];
+  const auto& flow = std::get<UdpFlowResult>(run.flows[0]);
   const auto json = nlohmann::json::parse(render_json(run));
   EXPECT_TRUE(json.at("complete").get<bool>());
   const auto& rendered = json.at("flows").at(0);
@@ -142,7 +216,7 @@ TEST(RenderJson, NumbersAreTheModelsOwn) {
 }
 
 TEST(RenderJson, NothingMeasuredIsNull) {
-  const auto json = nlohmann::json::parse(render_json({"0.1.0", "", {}, {}, {FlowResult{}}}));
+  const auto json = nlohmann::json::parse(render_json(empty_run()));
   const auto& flow = json.at("flows").at(0);
   EXPECT_EQ(flow.at("segments").at(0).at("delay_ns").at("count"), 0);
   EXPECT_TRUE(flow.at("segments").at(0).at("delay_ns").at("min").is_null());
@@ -152,12 +226,12 @@ TEST(RenderJson, NothingMeasuredIsNull) {
 
 TEST(RenderJson, BytesThatAreNoTextAreReplaced) {
   RunResult run = typical_run();
-  run.flows[0].path.dialled = "\xFF\xFE";
+  std::get<UdpFlowResult>(run.flows[0]).path.dialled = "\xFF\xFE";
   EXPECT_NO_THROW(nlohmann::json::parse(render_json(run)));
 }
 
 TEST(RenderNdjson, ALineAnIntervalThenTheSummary) {
-  Interval interval;
+  UdpInterval interval;
   interval.index = 7;
   interval.corrections = {{3, -2}};
   const std::string line = render_ndjson(1, interval);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "decoder/record_writer.h"
+#include "paceline/error.h"
 #include "tests/unit/decoder/record_file.h"
 #include "tests/unit/decoder/stream.h"
 
@@ -21,12 +22,12 @@ TEST(Replay, EqualsTheLiveResultToTheDigit) {
     trouble.map_error = seed % 2 ? 60'000 : 0;  // negative delays
     const Stream stream = make_stream(seed, 3000, trouble, seed == 3 ? Hook::none : Hook::clsact);
     const auto live = decode_live(stream);
-    const FlowResult result = live_result(stream, live);
+    const UdpFlowResult result = live_result(stream, live);
     const TemporaryFile file;
     ASSERT_EQ(write_record(file.path(), stream, result), "");
 
-    std::vector<Interval> replayed;
-    const Replay replay = paceline::replay(file.path(), [&](const Interval& interval, const FlowSpec& spec) {
+    std::vector<UdpInterval> replayed;
+    const Replay replay = paceline::replay(file.path(), [&](const UdpInterval& interval, const UdpFlowSpec& spec) {
       EXPECT_EQ(spec, stream.start.spec);
       replayed.push_back(interval);
     });
@@ -41,11 +42,11 @@ TEST(Replay, WithoutASendersWordOnlyGapsAreLost) {
   Trouble trouble;
   trouble.lost_tail = 500;
   Stream stream = make_stream(9, 1000, trouble);
-  std::vector<Interval> live;
-  FlowDecoder decoder(stream.start, [&](Interval&& interval) { live.push_back(std::move(interval)); });
+  std::vector<UdpInterval> live;
+  FlowDecoder decoder(stream.start, [&](UdpInterval&& interval) { live.push_back(std::move(interval)); });
   for (const Call& call : stream.calls) feed(decoder, call);
   decoder.finish(std::nullopt, stream.finished);
-  FlowResult result = live_result(stream, live);
+  UdpFlowResult result = live_result(stream, live);
   result.sent = {};
   result.complete = false;
   result.incomplete_reason = "the sender vanished";
@@ -58,7 +59,7 @@ TEST(Replay, WithoutASendersWordOnlyGapsAreLost) {
 
 TEST(Replay, TheOffsetInUseIsTheHeadsWhateverTheTailKnows) {
   const Stream stream = make_stream(2, 100);
-  FlowResult result = live_result(stream, decode_live(stream));
+  UdpFlowResult result = live_result(stream, decode_live(stream));
   result.clock = {};  // the sender vanished before it could tell
   const TemporaryFile file;
   ASSERT_EQ(write_record(file.path(), stream, result), "");
@@ -69,7 +70,7 @@ TEST(Replay, TheOffsetInUseIsTheHeadsWhateverTheTailKnows) {
 
 TEST(Replay, AResultThatTheRecordsContradictIsToldOf) {
   const Stream stream = make_stream(1, 200);
-  FlowResult result = live_result(stream, decode_live(stream));
+  UdpFlowResult result = live_result(stream, decode_live(stream));
   ++result.received.packets;
   const TemporaryFile file;
   ASSERT_EQ(write_record(file.path(), stream, result), "");

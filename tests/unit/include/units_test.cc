@@ -60,5 +60,27 @@ TEST(Units, RefusalsSayWhatIsAllowed) {
   }
 }
 
+TEST(Units, ConnectionRates) {
+  EXPECT_EQ(parse_connection_rate("1.5k"), 1500);
+  EXPECT_EQ(parse_connection_rate("20"), 20);
+  EXPECT_THROW(parse_connection_rate("1G"), UsageError);
+}
+
+TEST(Units, Counts) {
+  EXPECT_EQ(parse_count("0", "flows", 10), 0u);
+  EXPECT_EQ(parse_count("10", "flows", 10), 10u);
+  EXPECT_EQ(parse_count("0xfffff", "flow label", 0xFFFFF), 0xFFFFFu);
+  for (const char* text : {"", "11", "-1", "+1", "1.5", "1k", "0x", "0xg", "4294967296", " 1"})
+    EXPECT_THROW(parse_count(text, "flows", 10), UsageError) << text;
+}
+
+TEST(Units, Cpus) {
+  using testing::ElementsAre;
+  EXPECT_THAT(parse_cpus("3"), ElementsAre(3));
+  EXPECT_THAT(parse_cpus("0,2-4,1"), ElementsAre(0, 2, 3, 4, 1));
+  for (const char* text : {"", ",", "1,", "2-", "-2", "3-2", "a", "1-2-3", "0-8192"})
+    EXPECT_THROW(parse_cpus(text), UsageError) << text;
+}
+
 }  // namespace
 }  // namespace paceline::units

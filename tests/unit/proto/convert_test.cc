@@ -52,8 +52,8 @@ paceline::Statistics statistics(Counter& counter) {
   return all;
 }
 
-paceline::Interval interval(Counter& counter) {
-  paceline::Interval row;
+paceline::UdpInterval interval(Counter& counter) {
+  paceline::UdpInterval row;
   row.index = counter.next();
   row.start = counter.time();
   row.end = counter.time();
@@ -64,29 +64,62 @@ paceline::Interval interval(Counter& counter) {
   row.first_arrival = -counter.time();
   row.last_arrival = counter.time();
   row.last = true;
+  row.omitted = true;
   return row;
 }
 
-paceline::FlowResult flow_result(Counter& counter) {
-  paceline::FlowResult flow;
+paceline::CpuTime cpu_time(Counter& counter) { return {counter.time(), counter.time(), counter.time()}; }
+
+paceline::PathResult path_result(Counter& counter) {
+  return {counter.text(),
+          counter.text(),
+          counter.text(),
+          counter.text(),
+          true,
+          true,
+          counter.next(),
+          counter.time(),
+          {{counter.text(), counter.text(), counter.next(), counter.text()},
+           {counter.text(), counter.text(), counter.next(), counter.text()}}};
+}
+
+paceline::ClockResult clock_result(Counter& counter) {
+  return {paceline::ClockVerdict::synchronized,
+          -counter.time(),
+          counter.time(),
+          -counter.time(),
+          counter.next(),
+          counter.next(),
+          counter.time()};
+}
+
+paceline::UdpFlowResult flow_result(Counter& counter) {
+  paceline::UdpFlowResult flow;
   flow.flow_id = 0xFEDCBA98;
-  flow.spec = {counter.next() + 0.5,   counter.next(),
-               counter.time(),         std::chrono::seconds(counter.next()),
-               paceline::Pacing::busy, paceline::LatePolicy::skip};
-  flow.path = {counter.text(),
-               counter.text(),
-               counter.text(),
-               counter.text(),
-               true,
-               true,
-               counter.next(),
-               counter.time(),
-               {{counter.text(), counter.text(), counter.next(), counter.text()},
-                {counter.text(), counter.text(), counter.next(), counter.text()}}};
+  flow.spec.rate_pps = counter.next() + 0.5;
+  flow.spec.size = counter.next();
+  flow.spec.duration = counter.time();
+  flow.spec.interval = std::chrono::seconds(counter.next());
+  flow.spec.omit = 2 * flow.spec.interval;
+  flow.spec.pacing = paceline::Pacing::busy;
+  flow.spec.late = paceline::LatePolicy::skip;
+  flow.spec.batching = paceline::Batching::offload;
+  flow.spec.batch = 77;
+  flow.path = path_result(counter);
   flow.complete = true;
   flow.incomplete_reason = counter.text();
-  flow.sent = {counter.next(), counter.next(), counter.time(),        counter.next(),
-               counter.next(), counter.next(), distribution(counter), paceline::Pacing::sleep};
+  flow.sent.packets = counter.next();
+  flow.sent.bytes = counter.next();
+  flow.sent.span = counter.time();
+  flow.sent.omitted = counter.next();
+  flow.sent.sends = counter.next();
+  flow.sent.missed_slots = counter.next();
+  flow.sent.send_retries = counter.next();
+  flow.sent.send_errors = counter.next();
+  flow.sent.lateness = distribution(counter);
+  flow.sent.pacing = paceline::Pacing::sleep;
+  flow.sent.batching = paceline::Batching::several;
+  flow.sent.batch = 78;
   flow.received = received(counter);
   flow.first_arrival = -counter.time();
   flow.last_arrival = counter.time();
@@ -96,14 +129,105 @@ paceline::FlowResult flow_result(Counter& counter) {
   flow.duplicate_window = counter.next();
   flow.socket_flows = counter.next();
   flow.stamping = {paceline::Hook::clsact, counter.text(), counter.text()};
-  flow.clock = {paceline::ClockVerdict::synchronized,
-                -counter.time(),
-                counter.time(),
-                -counter.time(),
-                counter.next(),
-                counter.next(),
-                counter.time()};
+  flow.clock = clock_result(counter);
+  flow.arrivals = {counter.next(), counter.next(), true};
+  flow.sender_cpu = cpu_time(counter);
+  flow.receiver_cpu = cpu_time(counter);
   return flow;
+}
+
+paceline::TcpInfo tcp_info(Counter& counter) {
+  return {counter.next(), counter.next(),       counter.time(),        counter.time(), counter.time(), counter.next(),
+          counter.next(), counter.next() + 0.5, counter.next() + 0.25, counter.time(), counter.time(), counter.time()};
+}
+
+paceline::WireCounts wire_counts(Counter& counter) {
+  return {counter.next(), counter.next(), counter.next(), counter.next(), counter.next(), counter.next()};
+}
+
+paceline::TcpInterval tcp_interval(Counter& counter) {
+  paceline::TcpInterval row;
+  row.index = counter.next();
+  row.start = counter.time();
+  row.end = counter.time();
+  row.last = true;
+  row.omitted = true;
+  row.one_sided = true;
+  for (int i = 0; i < 2; ++i)
+    row.streams.push_back({counter.next(), counter.next(), tcp_info(counter), wire_counts(counter), counter.next()});
+  row.host_delay = distribution(counter);
+  row.arrival_gap = distribution(counter);
+  return row;
+}
+
+paceline::TcpFlowSpec tcp_spec(Counter& counter) {
+  paceline::TcpFlowSpec spec;
+  spec.streams = 3;
+  spec.bitrate_bps = counter.next() + 0.5;
+  spec.bytes = counter.next();
+  spec.duration = counter.time();
+  spec.interval = std::chrono::seconds(counter.next());
+  spec.omit = 3 * spec.interval;
+  spec.direction = paceline::Direction::reverse;
+  spec.congestion = "bbr";
+  spec.mss = counter.next();
+  spec.socket_buffer = 4096 + counter.next();
+  spec.no_delay = true;
+  spec.send = paceline::SendMode::zero_copy;
+  spec.receive = paceline::ReceiveMode::copy;
+  return spec;
+}
+
+paceline::TcpFlowResult tcp_flow_result(Counter& counter) {
+  paceline::TcpFlowResult flow;
+  flow.flow_id = 0xFEDCBA98;
+  flow.spec = tcp_spec(counter);
+  flow.path = path_result(counter);
+  flow.complete = true;
+  flow.incomplete_reason = counter.text();
+  flow.congestion = counter.text();
+  for (int i = 0; i < 2; ++i) {
+    paceline::StreamResult stream;
+    stream.sent_from = counter.text();
+    stream.connect = counter.time();
+    stream.written = counter.next();
+    stream.received = counter.next();
+    stream.first_arrival = -counter.time();
+    stream.last_arrival = counter.time();
+    stream.goodput = distribution(counter);
+    stream.info = tcp_info(counter);
+    stream.retransmits = counter.next();
+    stream.wire = wire_counts(counter);
+    stream.ended = counter.text();
+    flow.streams.push_back(stream);
+  }
+  flow.written = counter.next();
+  flow.received = counter.next();
+  flow.omitted_bytes = counter.next();
+  flow.first_arrival = -counter.time();
+  flow.last_arrival = counter.time();
+  flow.goodput = distribution(counter);
+  flow.host_delay = distribution(counter);
+  flow.arrival_gap = distribution(counter);
+  flow.wire = wire_counts(counter);
+  flow.intervals = counter.next();
+  flow.stamping = {paceline::Hook::clsact, counter.text(), counter.text()};
+  flow.clock = clock_result(counter);
+  flow.sender_cpu = cpu_time(counter);
+  flow.receiver_cpu = cpu_time(counter);
+  return flow;
+}
+
+paceline::ConnectionFlowSpec connection_spec(Counter& counter) {
+  paceline::ConnectionFlowSpec spec;
+  spec.transport = paceline::Transport::udp;
+  spec.rate = counter.next() + 0.5;
+  spec.concurrency = counter.next();
+  spec.timeout = std::chrono::milliseconds(counter.next());
+  spec.duration = counter.time();
+  spec.interval = std::chrono::seconds(counter.next());
+  spec.omit = 4 * spec.interval;
+  return spec;
 }
 
 // A field that the model gained and the test does not know is at its default here.
@@ -137,12 +261,27 @@ void expect_round_trip(const Model& model) {
 
 TEST(Convert, EveryFieldOfAFlowResultComesBack) {
   Counter counter;
-  expect_round_trip<paceline::FlowResult, FlowResult>(flow_result(counter));
+  expect_round_trip<paceline::UdpFlowResult, UdpFlowResult>(flow_result(counter));
 }
 
 TEST(Convert, EveryFieldOfAnIntervalComesBack) {
   Counter counter;
-  expect_round_trip<paceline::Interval, Interval>(interval(counter));
+  expect_round_trip<paceline::UdpInterval, UdpInterval>(interval(counter));
+}
+
+TEST(Convert, EveryFieldOfATcpFlowResultComesBack) {
+  Counter counter;
+  expect_round_trip<paceline::TcpFlowResult, TcpFlowResult>(tcp_flow_result(counter));
+}
+
+TEST(Convert, EveryFieldOfATcpIntervalComesBack) {
+  Counter counter;
+  expect_round_trip<paceline::TcpInterval, TcpInterval>(tcp_interval(counter));
+}
+
+TEST(Convert, EveryFieldOfAConnectionFlowComesBack) {
+  Counter counter;
+  expect_round_trip<paceline::ConnectionFlowSpec, ConnectionFlowSpec>(connection_spec(counter));
 }
 
 TEST(Convert, EveryFieldOfAHostComesBack) {
@@ -150,12 +289,30 @@ TEST(Convert, EveryFieldOfAHostComesBack) {
 }
 
 TEST(Convert, DefaultsComeBack) {
-  FlowResult message;
-  to_wire(paceline::FlowResult{}, message);
-  EXPECT_EQ(from_wire(message), paceline::FlowResult{});
-  Interval row;
-  to_wire(paceline::Interval{}, row);
-  EXPECT_EQ(from_wire(row), paceline::Interval{});
+  UdpFlowResult message;
+  to_wire(paceline::UdpFlowResult{}, message);
+  EXPECT_EQ(from_wire(message), paceline::UdpFlowResult{});
+  UdpInterval row;
+  to_wire(paceline::UdpInterval{}, row);
+  EXPECT_EQ(from_wire(row), paceline::UdpInterval{});
+  TcpFlowResult tcp;
+  to_wire(paceline::TcpFlowResult{}, tcp);
+  EXPECT_EQ(from_wire(tcp), paceline::TcpFlowResult{});
+  TcpInterval tcp_row;
+  to_wire(paceline::TcpInterval{}, tcp_row);
+  EXPECT_EQ(from_wire(tcp_row), paceline::TcpInterval{});
+  ConnectionFlowSpec connections;
+  to_wire(paceline::ConnectionFlowSpec{}, connections);
+  EXPECT_EQ(from_wire(connections), paceline::ConnectionFlowSpec{});
+}
+
+TEST(Convert, WhatWasWrittenBeforeBatchingWasSentOneByOne) {
+  UdpFlowResult message;
+  to_wire(paceline::UdpFlowResult{}, message);
+  message.mutable_sent()->clear_batching();
+  message.mutable_sent()->clear_batch();
+  message.mutable_spec()->clear_batching();
+  EXPECT_EQ(from_wire(message), paceline::UdpFlowResult{});
 }
 
 TEST(Convert, EveryEnumeratorComesBack) {
@@ -163,13 +320,40 @@ TEST(Convert, EveryEnumeratorComesBack) {
     EXPECT_EQ(from_wire(to_wire(hook)), hook);
   for (const auto pacing : {paceline::Pacing::sleep, paceline::Pacing::hybrid, paceline::Pacing::busy}) {
     for (const auto late : {paceline::LatePolicy::send, paceline::LatePolicy::skip}) {
-      paceline::FlowSpec spec;
+      paceline::UdpFlowSpec spec;
       spec.pacing = pacing;
       spec.late = late;
-      FlowSpec message;
+      UdpFlowSpec message;
       to_wire(spec, message);
       EXPECT_EQ(from_wire(message), spec);
     }
+  }
+  for (const auto batching : {paceline::Batching::single, paceline::Batching::several, paceline::Batching::offload}) {
+    paceline::UdpFlowSpec spec;
+    spec.batching = batching;
+    UdpFlowSpec message;
+    to_wire(spec, message);
+    EXPECT_EQ(from_wire(message), spec);
+  }
+  for (const auto direction : {paceline::Direction::forward, paceline::Direction::reverse}) {
+    for (const auto send : {paceline::SendMode::copy, paceline::SendMode::zero_copy}) {
+      for (const auto receive : {paceline::ReceiveMode::discard, paceline::ReceiveMode::copy}) {
+        paceline::TcpFlowSpec spec;
+        spec.direction = direction;
+        spec.send = send;
+        spec.receive = receive;
+        TcpFlowSpec message;
+        to_wire(spec, message);
+        EXPECT_EQ(from_wire(message), spec);
+      }
+    }
+  }
+  for (const auto transport : {paceline::Transport::udp, paceline::Transport::tcp}) {
+    paceline::ConnectionFlowSpec spec;
+    spec.transport = transport;
+    ConnectionFlowSpec message;
+    to_wire(spec, message);
+    EXPECT_EQ(from_wire(message), spec);
   }
   using paceline::ClockVerdict;
   for (const auto verdict :
@@ -221,40 +405,110 @@ TEST(Convert, DistributionsThatContradictThemselvesAreRefused) {
 TEST(Convert, IntervalsThatMakeNoSenseAreRefused) {
   Counter counter;
   const auto good = interval(counter);
-  const auto refused = [&](auto change, const char* what) { expect_refused<Interval>(good, change, what); };
-  refused([](Interval& i) { i.set_end(i.start() - 1); }, "ends before it starts");
-  refused([](Interval& i) { i.set_start(-1); }, "starts before the flow");
-  refused([](Interval& i) { i.set_smoothed_jitter(-1); }, "negative jitter");
-  refused([](Interval& i) { i.mutable_corrections(0)->set_interval(i.index()); }, "corrects itself");
+  const auto refused = [&](auto change, const char* what) { expect_refused<UdpInterval>(good, change, what); };
+  refused([](UdpInterval& i) { i.set_end(i.start() - 1); }, "ends before it starts");
+  refused([](UdpInterval& i) { i.set_start(-1); }, "starts before the flow");
+  refused([](UdpInterval& i) { i.set_smoothed_jitter(-1); }, "negative jitter");
+  refused([](UdpInterval& i) { i.mutable_corrections(0)->set_interval(i.index()); }, "corrects itself");
   refused(
-      [](Interval& i) {
+      [](UdpInterval& i) {
         for (int n = 0; n < 64; ++n) i.add_corrections();
       },
       "too many corrections");
-  refused([](Interval& i) { i.mutable_statistics()->mutable_segments()->RemoveLast(); }, "a segment is missing");
-  refused([](Interval& i) { i.mutable_statistics()->add_segments(); }, "a segment too many");
-  refused([](Interval& i) { i.clear_statistics(); }, "no statistics");
+  refused([](UdpInterval& i) { i.mutable_statistics()->mutable_segments()->RemoveLast(); }, "a segment is missing");
+  refused([](UdpInterval& i) { i.mutable_statistics()->add_segments(); }, "a segment too many");
+  refused([](UdpInterval& i) { i.clear_statistics(); }, "no statistics");
 }
 
 TEST(Convert, ResultsThatMakeNoSenseAreRefused) {
   Counter counter;
   const auto good = flow_result(counter);
-  const auto refused = [&](auto change, const char* what) { expect_refused<FlowResult>(good, change, what); };
-  refused([](FlowResult& f) { f.clear_spec(); }, "no specification");
-  refused([](FlowResult& f) { f.mutable_spec()->set_rate_pps(std::numeric_limits<double>::quiet_NaN()); }, "NaN rate");
-  refused([](FlowResult& f) { f.mutable_spec()->set_rate_pps(1e9); }, "rate too high");
-  refused([](FlowResult& f) { f.mutable_spec()->set_size(3); }, "size too small");
-  refused([](FlowResult& f) { f.mutable_spec()->set_duration(-1); }, "negative duration");
-  refused([](FlowResult& f) { f.mutable_spec()->set_interval(1); }, "tiny interval");
-  refused([](FlowResult& f) { f.mutable_spec()->set_pacing(PACING_UNSPECIFIED); }, "no pacing");
-  refused([](FlowResult& f) { f.mutable_spec()->set_pacing(static_cast<Pacing>(77)); }, "unknown pacing");
-  refused([](FlowResult& f) { f.mutable_spec()->set_late(static_cast<LatePolicy>(77)); }, "unknown policy");
-  refused([](FlowResult& f) { f.mutable_sent()->set_span(-1); }, "negative span");
-  refused([](FlowResult& f) { f.mutable_path()->set_first_packet(-1); }, "negative round trip");
-  refused([](FlowResult& f) { f.mutable_stamping()->set_hook(static_cast<Hook>(77)); }, "unknown hook");
-  refused([](FlowResult& f) { f.mutable_clock()->set_verdict(CLOCK_VERDICT_UNSPECIFIED); }, "no verdict");
-  refused([](FlowResult& f) { f.mutable_clock()->set_error_bound(-1); }, "negative bound");
-  refused([](FlowResult& f) { f.set_smoothed_jitter(-1); }, "negative jitter");
+  const auto refused = [&](auto change, const char* what) { expect_refused<UdpFlowResult>(good, change, what); };
+  refused([](UdpFlowResult& f) { f.clear_spec(); }, "no specification");
+  refused([](UdpFlowResult& f) { f.mutable_spec()->set_rate_pps(std::numeric_limits<double>::quiet_NaN()); },
+          "NaN rate");
+  refused([](UdpFlowResult& f) { f.mutable_spec()->set_rate_pps(1e9); }, "rate too high");
+  refused([](UdpFlowResult& f) { f.mutable_spec()->set_size(3); }, "size too small");
+  refused([](UdpFlowResult& f) { f.mutable_spec()->set_duration(-1); }, "negative duration");
+  refused([](UdpFlowResult& f) { f.mutable_spec()->set_interval(1); }, "tiny interval");
+  refused([](UdpFlowResult& f) { f.mutable_spec()->set_pacing(PACING_UNSPECIFIED); }, "no pacing");
+  refused([](UdpFlowResult& f) { f.mutable_spec()->set_pacing(static_cast<Pacing>(77)); }, "unknown pacing");
+  refused([](UdpFlowResult& f) { f.mutable_spec()->set_late(static_cast<LatePolicy>(77)); }, "unknown policy");
+  refused([](UdpFlowResult& f) { f.mutable_spec()->set_omit(-1); }, "negative warm-up");
+  refused([](UdpFlowResult& f) { f.mutable_spec()->set_omit(1); }, "a warm-up of a part of an interval");
+  refused([](UdpFlowResult& f) { f.mutable_spec()->set_batching(static_cast<Batching>(77)); }, "unknown batching");
+  refused([](UdpFlowResult& f) { f.mutable_spec()->set_batch(129); }, "a batch too large");
+  refused([](UdpFlowResult& f) { f.mutable_sent()->set_span(-1); }, "negative span");
+  refused([](UdpFlowResult& f) { f.mutable_sent()->set_batching(static_cast<Batching>(77)); }, "unknown batching");
+  refused([](UdpFlowResult& f) { f.mutable_sent()->set_batch(129); }, "a batch too large");
+  refused([](UdpFlowResult& f) { f.mutable_sender_cpu()->set_user(-1); }, "negative CPU time");
+  refused([](UdpFlowResult& f) { f.mutable_path()->set_first_packet(-1); }, "negative round trip");
+  refused([](UdpFlowResult& f) { f.mutable_stamping()->set_hook(static_cast<Hook>(77)); }, "unknown hook");
+  refused([](UdpFlowResult& f) { f.mutable_clock()->set_verdict(CLOCK_VERDICT_UNSPECIFIED); }, "no verdict");
+  refused([](UdpFlowResult& f) { f.mutable_clock()->set_error_bound(-1); }, "negative bound");
+  refused([](UdpFlowResult& f) { f.set_smoothed_jitter(-1); }, "negative jitter");
+}
+
+TEST(Convert, TcpIntervalsThatMakeNoSenseAreRefused) {
+  Counter counter;
+  const auto good = tcp_interval(counter);
+  const auto refused = [&](auto change, const char* what) { expect_refused<TcpInterval>(good, change, what); };
+  refused([](TcpInterval& i) { i.set_end(i.start() - 1); }, "ends before it starts");
+  refused([](TcpInterval& i) { i.set_start(-1); }, "starts before the flow");
+  refused(
+      [](TcpInterval& i) {
+        for (int n = 0; n < 1023; ++n) i.add_streams();
+      },
+      "too many streams");
+  const auto info = [](TcpInterval& i) { return i.mutable_streams(1)->mutable_info(); };
+  refused([&](TcpInterval& i) { info(i)->set_smoothed_rtt(-1); }, "negative round trip");
+  refused([&](TcpInterval& i) { info(i)->set_rtt_variance(-1); }, "negative variance");
+  refused([&](TcpInterval& i) { info(i)->set_min_rtt(-1); }, "negative least round trip");
+  refused([&](TcpInterval& i) { info(i)->set_busy(-1); }, "negative busy time");
+  refused([&](TcpInterval& i) { info(i)->set_receive_window_limited(-1); }, "negative time of a full window");
+  refused([&](TcpInterval& i) { info(i)->set_send_buffer_limited(-1); }, "negative time of a full buffer");
+  refused([&](TcpInterval& i) { info(i)->set_delivery_rate_bps(-1); }, "negative rate");
+  refused([&](TcpInterval& i) { info(i)->set_pacing_rate_bps(std::numeric_limits<double>::infinity()); },
+          "infinite rate");
+  refused([](TcpInterval& i) { i.mutable_host_delay()->set_count(1); }, "distribution that contradicts itself");
+}
+
+TEST(Convert, TcpResultsThatMakeNoSenseAreRefused) {
+  Counter counter;
+  const auto good = tcp_flow_result(counter);
+  const auto refused = [&](auto change, const char* what) { expect_refused<TcpFlowResult>(good, change, what); };
+  refused([](TcpFlowResult& f) { f.clear_spec(); }, "no specification");
+  refused([](TcpFlowResult& f) { f.mutable_spec()->set_streams(0); }, "no streams");
+  refused([](TcpFlowResult& f) { f.mutable_spec()->set_streams(1025); }, "too many streams");
+  refused([](TcpFlowResult& f) { f.mutable_spec()->set_bitrate_bps(-1); }, "negative bitrate");
+  refused([](TcpFlowResult& f) { f.mutable_spec()->set_bitrate_bps(std::numeric_limits<double>::quiet_NaN()); },
+          "NaN bitrate");
+  refused([](TcpFlowResult& f) { f.mutable_spec()->set_congestion("a b"); }, "a name that is none");
+  refused([](TcpFlowResult& f) { f.mutable_spec()->set_congestion(std::string("bb\0r", 4)); }, "a name with a zero");
+  refused([](TcpFlowResult& f) { f.mutable_spec()->set_mss(1); }, "tiny segments");
+  refused([](TcpFlowResult& f) { f.mutable_spec()->set_socket_buffer(1); }, "tiny buffer");
+  refused([](TcpFlowResult& f) { f.mutable_spec()->set_direction(DIRECTION_UNSPECIFIED); }, "no direction");
+  refused([](TcpFlowResult& f) { f.mutable_spec()->set_send(SEND_MODE_UNSPECIFIED); }, "no way to send");
+  refused([](TcpFlowResult& f) { f.mutable_spec()->set_receive(static_cast<ReceiveMode>(77)); }, "unknown receipt");
+  refused([](TcpFlowResult& f) { f.mutable_streams(0)->set_connect(-1); }, "negative connect time");
+  refused(
+      [](TcpFlowResult& f) {
+        for (int n = 0; n < 1023; ++n) f.add_streams();
+      },
+      "too many streams told");
+  refused([](TcpFlowResult& f) { f.mutable_receiver_cpu()->set_elapsed(-1); }, "negative CPU time");
+}
+
+TEST(Convert, ConnectionFlowsThatMakeNoSenseAreRefused) {
+  Counter counter;
+  const auto good = connection_spec(counter);
+  const auto refused = [&](auto change, const char* what) { expect_refused<ConnectionFlowSpec>(good, change, what); };
+  refused([](ConnectionFlowSpec& f) { f.set_transport(TRANSPORT_UNSPECIFIED); }, "no transport");
+  refused([](ConnectionFlowSpec& f) { f.set_rate(-1); }, "negative rate");
+  refused([](ConnectionFlowSpec& f) { f.set_rate(std::numeric_limits<double>::quiet_NaN()); }, "NaN rate");
+  refused([](ConnectionFlowSpec& f) { f.set_concurrency(1u << 30); }, "too many at once");
+  refused([](ConnectionFlowSpec& f) { f.set_timeout(0); }, "no timeout");
+  refused([](ConnectionFlowSpec& f) { f.set_duration(0); }, "no duration");
 }
 
 }  // namespace

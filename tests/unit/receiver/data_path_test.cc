@@ -3,15 +3,19 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <future>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "paceline/error.h"
 #include "tests/unit/receiver/recording_listener.h"
 #include "traffic/clock_source.h"
 
@@ -29,6 +33,8 @@ class Client {
     const socklen_t length = to.to_sockaddr(address, to.is_v4() ? AF_INET : AF_INET6);
     EXPECT_EQ(connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), length), 0);
   }
+
+  int fd() const { return fd_.get(); }
 
   void send(std::span<const std::uint8_t> bytes) {
     ASSERT_EQ(::send(fd_.get(), bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
@@ -78,7 +84,7 @@ struct TestFlow {
 
   std::uint32_t id;
   packet::Secret secret;
-  FlowSpec spec;
+  UdpFlowSpec spec;
   std::shared_ptr<Told> told = std::make_shared<Told>();
 };
 
@@ -90,13 +96,11 @@ ReceiverSpec unprivileged() {
 
 class DataPathTest : public testing::Test {
  protected:
-  DataPathTest() {
-    traffic::DataSocket socket("", 0);
-    port_ = socket.port();
-    path_.emplace(std::move(socket), ladder_, 0ns);
-  }
+  static constexpr std::uint32_t kWorkers = 2;
 
-  Address at(const char* ip) const { return Address::parse(ip, port_); }
+  DataPathTest() { path_.emplace("", 0, traffic::WorkerOptions{kWorkers, {}, 0}, ladder_, 0ns); }
+
+  Address at(const char* ip) const { return Address::parse(ip, path_->port()); }
 
   void add(const TestFlow& flow) {
     path_->add(std::make_unique<Flow>(flow.id, flow.secret, flow.spec, std::make_unique<RecordingListener>(flow.told)));
@@ -129,8 +133,7 @@ class DataPathTest : public testing::Test {
     return bound;
   }
 
-  const StampLadder ladder_{unprivileged(), 1};
-  std::uint16_t port_ = 0;
+  const StampLadder ladder_{unprivileged(), 1, {}};
   std::optional<DataPath> path_;
 };
 
@@ -210,7 +213,8 @@ TEST_F(DataPathTest, SeveralFlowsAreKeptApart) {
     EXPECT_EQ(total.lost, 0);
     EXPECT_LE(total.unbound, 50u);  // some came after the end
     EXPECT_GT(total.unbound, 0u);
-    EXPECT_EQ(flows[i].told->socket_flows, 5u);
+    // Of five ids two are even modulo 4 in one way, one each in the others.
+    EXPECT_EQ(flows[i].told->socket_flows, flows[i].id % 4 == 1 ? 2u : 1u);
   }
 }
 
@@ -268,6 +272,85 @@ TEST_F(DataPathTest, ARemovedFlowIsFinishedAndAnUnstartedOneForgotten) {
   path_.reset();
   EXPECT_EQ(idle.told->finished, 0);
   EXPECT_EQ(running.told->finished, 1);
+}
+
+TEST_F(DataPathTest, SuperPacketsAreTakenWholeByTheFlowsThatMay) {
+  for (const char* ip : {"127.0.0.1", "::1"}) {
+    for (const bool coalesce : {true, false}) {
+      TestFlow flow(path_->choose_id(coalesce));
+      add(flow);
+      Client client(at(ip));
+      ASSERT_EQ(start(flow, expect_reply(client, flow, 1).nonce).refused, "");
+      const int segment = 64;
+      ASSERT_EQ(setsockopt(client.fd(), SOL_UDP, UDP_SEGMENT, &segment, sizeof segment), 0);
+      constexpr std::uint32_t kPackets = 40;
+      std::vector<std::uint8_t> together;
+      for (std::uint32_t i = 0; i < kPackets; ++i) {
+        const auto packet = flow.data(i);
+        together.insert(together.end(), packet.begin(), packet.end());
+      }
+      client.send(together);
+      path_->done(flow.id, kPackets);
+      ASSERT_TRUE(flow.told->wait_until([&] { return flow.told->finished == 1; }));
+      EXPECT_EQ(flow.told->total().packets, kPackets);
+      EXPECT_EQ(flow.told->arrivals, (Arrivals{coalesce ? 1u : kPackets, 0, coalesce})) << ip;
+    }
+  }
+}
+
+TEST_F(DataPathTest, IdsAreOfTheWorkerWithTheFewestFlows) {
+  std::vector<std::uint32_t> on(2 * kWorkers);
+  std::set<std::uint32_t> ids;
+  for (int i = 0; i < 40; ++i) {
+    const TestFlow flow(path_->choose_id(i % 4 == 0));
+    EXPECT_TRUE(ids.insert(flow.id).second);
+    EXPECT_EQ(flow.id % 2, i % 4 == 0 ? 1u : 0u);
+    ++on[flow.id % on.size()];
+    add(flow);
+  }
+  EXPECT_EQ(on[0] + on[1], 20u);
+  EXPECT_EQ(on[2] + on[3], 20u);
+  for (const std::uint32_t id : ids) {
+    if (id % 4 < 2) path_->remove(id, {});
+  }
+  std::promise<std::uint64_t> removed;
+  path_->remove(*std::ranges::find_if(ids, [](std::uint32_t id) { return id % 4 < 2; }),
+                [&](std::uint64_t answered) { removed.set_value(answered); });
+  EXPECT_EQ(removed.get_future().get(), 0u);
+  EXPECT_LT(path_->choose_id(false) % 4, 2u) << "that worker has none left";
+}
+
+TEST_F(DataPathTest, ExchangesAreAnsweredAndCounted) {
+  const TestFlow flow(path_->choose_id(false));
+  path_->add(std::make_unique<Flow>(flow.id, flow.secret, ConnectionFlowSpec{},
+                                    std::make_unique<RecordingListener>(flow.told)));
+  Client first(at("127.0.0.1"));
+  const auto nonce = expect_reply(first, flow, 1).nonce;
+  std::promise<DataPath::Bound> bound;
+  path_->bind(flow.id, nonce, [&](const DataPath::Bound& told) { bound.set_value(told); });
+  ASSERT_EQ(bound.get_future().get().refused, "");
+  for (std::uint32_t i = 0; i < 50; ++i) {
+    Client fresh(at("127.0.0.1"));
+    EXPECT_EQ(expect_reply(fresh, flow, 100 + i, nonce).attempt, 100 + i);
+  }
+  std::promise<std::uint64_t> answered;
+  path_->remove(flow.id, [&](std::uint64_t told) { answered.set_value(told); });
+  EXPECT_EQ(answered.get_future().get(), 50u);
+}
+
+TEST_F(DataPathTest, ASocketOfNoGroupOnThePortIsASetupError) {
+  const traffic::FileDescriptor other(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_storage address{};
+  socklen_t length = Address::parse("127.0.0.1", 0).to_sockaddr(address, AF_INET);
+  ASSERT_EQ(bind(other.get(), reinterpret_cast<const sockaddr*>(&address), length), 0);
+  getsockname(other.get(), reinterpret_cast<sockaddr*>(&address), &length);
+  EXPECT_THROW(DataPath("127.0.0.1", Address::from(address).port(), {1, {}, 0}, ladder_, 0ns), SetupError);
+}
+
+TEST_F(DataPathTest, AWorkerThatCannotHaveItsCpuSaysSo) {
+  const DataPath path("127.0.0.1", 0, {2, {4095}, 0}, ladder_, 0ns);
+  ASSERT_EQ(path.warnings().size(), 1u) << "two workers, one reason";
+  EXPECT_THAT(path.warnings().front(), testing::HasSubstr("4095"));
 }
 
 TEST_F(DataPathTest, CarriesOutWhatWasAskedBeforeItEnds) {

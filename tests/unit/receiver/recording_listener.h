@@ -24,10 +24,11 @@ struct Told {
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<Confirmed> confirmed;
-  std::vector<Interval> intervals;
+  std::vector<UdpInterval> intervals;
   int finished = 0;
   ReceiverTime finished_at{};
   std::uint32_t socket_flows = 0;
+  Arrivals arrivals;
 
   /// Waits until `holds`; false if it did not come to that for long.
   template <class Condition>
@@ -37,8 +38,8 @@ struct Told {
   }
 
   Received total() const {
-    FlowResult result;
-    for (const Interval& interval : intervals) decoder::accumulate(result, interval);
+    UdpFlowResult result;
+    for (const UdpInterval& interval : intervals) decoder::accumulate(result, interval);
     return result.received;
   }
 };
@@ -51,14 +52,16 @@ class RecordingListener : public FlowListener {
                       const Stamping& stamping) override {
     note([&] { told_->confirmed.push_back({attempt, arrived_at.to_string(), seen_from.to_string(), stamping}); });
   }
-  void interval(Interval&& interval) override {
+  void interval(UdpInterval&& interval) override {
     note([&] { told_->intervals.push_back(std::move(interval)); });
   }
-  void finished(ReceiverTime when, std::uint32_t socket_flows, std::unique_ptr<decoder::RecordWriter>) override {
+  void finished(ReceiverTime when, std::uint32_t socket_flows, const Arrivals& arrivals,
+                std::unique_ptr<decoder::RecordWriter>) override {
     note([&] {
       ++told_->finished;
       told_->finished_at = when;
       told_->socket_flows = socket_flows;
+      told_->arrivals = arrivals;
     });
   }
 

@@ -135,6 +135,37 @@ TEST(PathSearch, AConfirmedCandidateIsTriedNoMore) {
   EXPECT_FALSE(search.next(kStart + 1s).has_value());
 }
 
+TEST(PathSearch, SomebodyElsesAnswerMakesTheNextAttemptDueAtOnce) {
+  PathSearch search(one_candidate(), kStart, {1s, 3}, 100);
+  SenderTime now = kStart;
+  for (std::uint32_t i = 1; i <= 3; ++i, now += 1ms) {
+    const auto attempt = search.next(now);
+    ASSERT_TRUE(attempt.has_value());
+    EXPECT_EQ(attempt->number, 100 + i);
+    search.elsewhere(*attempt, "another pod", now);
+  }
+  EXPECT_FALSE(search.next(now + 1h).has_value());
+  EXPECT_TRUE(search.exhausted(now));  // nothing to wait for
+  EXPECT_EQ(search.attempts(), 3u);
+  EXPECT_EQ(search.outcomes()[0].outcome, "another pod");
+}
+
+TEST(PathSearch, SomebodyElsesAnswersAreNoReasonToGiveUp) {
+  PathSearch search(one_candidate(), kStart);
+  for (int i = 0; i < 64; ++i) {
+    const auto attempt = search.next(kStart);
+    ASSERT_TRUE(attempt.has_value());
+    search.elsewhere(*attempt, "another pod", kStart);
+  }
+  EXPECT_TRUE(search.exhausted(kStart));
+}
+
+TEST(PathSearch, AnUnreachableIsTriedAgainSoonerThanASilentOne) {
+  PathSearch search(one_candidate(), kStart, {1s, 64});
+  search.unreachable(*search.next(kStart), "refused");
+  EXPECT_EQ(search.next_due(), kStart + 50ms);
+}
+
 TEST(PathSearch, WithoutCandidatesIsExhausted) {
   const PathSearch search({}, kStart);
   EXPECT_TRUE(search.exhausted(kStart));

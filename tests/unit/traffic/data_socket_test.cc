@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <linux/ipv6.h>
 #include <net/if.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "paceline/error.h"
+#include "proto/packet.h"
 
 namespace paceline::traffic {
 namespace {
@@ -143,17 +145,85 @@ TEST(DataSocket, TakesTheLargestDatagramWhole) {
   EXPECT_EQ(batch.front().bytes.size(), 65507u);
 }
 
-TEST(DataSocket, ASecondOneOnThePortIsRefusedWithAHint) {
-  const DataSocket first("", 0);
-  for (const char* bind : {"", "127.0.0.1", "::1"}) {
+TEST(DataSocket, APortThatASocketOfNoGroupHasIsRefusedWithAHint) {
+  const FileDescriptor other(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_storage any;
+  ASSERT_EQ(
+      bind(other.get(), reinterpret_cast<const sockaddr*>(&any), Address::parse("::", 0).to_sockaddr(any, AF_INET6)),
+      0);
+  const std::uint16_t port = local_address(other).port();
+  for (const char* ip : {"", "127.0.0.1", "::1"}) {
     try {
-      const DataSocket second(bind, first.port());
-      ADD_FAILURE() << "bound '" << bind << "' beside another";
+      const DataSocket second(ip, port);
+      ADD_FAILURE() << "bound '" << ip << "' beside another";
     } catch (const SetupError& error) {
-      EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr(std::to_string(first.port())),
-                                               testing::HasSubstr("in use"), testing::HasSubstr("--data-port")));
+      EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr(std::to_string(port)), testing::HasSubstr("in use"),
+                                               testing::HasSubstr("--data-port")));
     }
   }
+}
+
+/// `count` datagrams of 64 bytes as the sender makes them, as far as steering looks at them.
+std::string packets_of(std::uint32_t flow_id, std::size_t count) {
+  std::string bytes(64 * count, 'x');
+  for (std::size_t i = 0; i < count; ++i)
+    packet::encode(packet::Header{packet::Type::data, flow_id, static_cast<std::uint32_t>(i), 0, 0},
+                   std::span(reinterpret_cast<std::uint8_t*>(bytes.data()) + 64 * i, 64));
+  return bytes;
+}
+
+/// The datagrams of the next receive(), as (number, bytes of each).
+std::pair<std::size_t, std::size_t> next_received(DataSocket& socket) {
+  std::size_t count = 0, segment = 0;
+  EXPECT_TRUE(readable(socket.fd()));
+  for (const Datagram& arrived : socket.receive()) {
+    segment = arrived.segment;
+    count += (arrived.bytes.size() + segment - 1) / segment;
+  }
+  return {count, segment};
+}
+
+TEST(DataSocket, AGroupIsSteeredByFlowId) {
+  for (const char* bind : {"", "127.0.0.1", "::1"}) {
+    std::vector<DataSocket> group;
+    for (std::size_t i = 0; i < 6; ++i)
+      group.emplace_back(bind, i == 0 ? std::uint16_t{0} : group.front().port(),
+                         i % 2 == 0 ? DataSocket::Taking::single : DataSocket::Taking::coalesced);
+    group.front().steer_by_flow(6);
+    for (const char* ip : {"127.0.0.1", "::1"}) {
+      if (*bind != 0 && std::string(bind) != ip) continue;
+      for (const std::size_t count : {1u, 20u}) {  // alone, and as a super-packet
+        for (const std::uint32_t id : {6u, 7u, 0x80000002u, 0xFFFFFFFFu, 0xFFFFFFFEu, 0xCAFE1235u}) {
+          const FileDescriptor client = client_of(Address::parse(ip, group.front().port()));
+          const int segment = 64;
+          ASSERT_EQ(setsockopt(client.get(), SOL_UDP, UDP_SEGMENT, &segment, sizeof segment), 0);
+          send_text(client, packets_of(id, count));
+          EXPECT_EQ(next_received(group[id % 6]), std::pair(count, std::size_t{64})) << ip << " " << id;
+          for (DataSocket& socket : group) EXPECT_TRUE(socket.receive().empty());
+        }
+      }
+      const FileDescriptor client = client_of(Address::parse(ip, group.front().port()));
+      send_text(client, "short");
+      EXPECT_EQ(next_received(group[0]), std::pair(std::size_t{1}, std::size_t{5}));
+    }
+  }
+}
+
+TEST(DataSocket, ACoalescingOneTakesSuperPacketsWhole) {
+  DataSocket socket("", 0, DataSocket::Taking::coalesced);
+  ASSERT_TRUE(socket.coalesces());
+  const FileDescriptor client = client_of(Address::parse("::1", socket.port()));
+  send_text(client, "alone");
+  const int segment = 64;
+  ASSERT_EQ(setsockopt(client.get(), SOL_UDP, UDP_SEGMENT, &segment, sizeof segment), 0);
+  const std::string together = packets_of(1, 30).substr(0, 64 * 30 - 10);
+  send_text(client, together);
+  send_text(client, "last");
+  std::vector<std::pair<std::string, std::size_t>> arrived;
+  while (arrived.size() < 3 && readable(socket.fd())) {
+    for (const Datagram& datagram : socket.receive()) arrived.emplace_back(text_of(datagram.bytes), datagram.segment);
+  }
+  EXPECT_EQ(arrived, (std::vector<std::pair<std::string, std::size_t>>{{"alone", 5}, {together, 64}, {"last", 4}}));
 }
 
 TEST(DataSocket, AnAddressThatIsNotHereIsRefusedByName) {

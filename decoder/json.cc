@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "decoder/json.h"
+
+#include "decoder/render_numbers.h"
+
+namespace paceline::decoder {
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json to_json(const Distribution& values) {
+  Json json{{"count", values.count}, {"min", nullptr}, {"mean", nullptr}, {"stddev", nullptr}, {"p50", nullptr},
+            {"p90", nullptr},        {"p99", nullptr}, {"p999", nullptr}, {"max", nullptr}};
+  if (values.count == 0) return json;
+  json["min"] = values.min;
+  json["mean"] = values.mean();
+  json["stddev"] = values.stddev();
+  json["p50"] = values.quantile(0.5);
+  json["p90"] = values.quantile(0.9);
+  json["p99"] = values.quantile(0.99);
+  json["p999"] = values.quantile(0.999);
+  json["max"] = values.max;
+  return json;
+}
+
+Json to_json(const PathResult& path) {
+  Json candidates = Json::array();
+  for (const auto& candidate : path.candidates) {
+    candidates.push_back({{"address", candidate.address},
+                          {"source", candidate.source},
+                          {"attempts", candidate.attempts},
+                          {"outcome", candidate.outcome}});
+  }
+  return {{"dialled", text_or_null(path.dialled)},
+          {"arrived_at", text_or_null(path.arrived_at)},
+          {"seen_from", text_or_null(path.seen_from)},
+          {"sent_from", text_or_null(path.sent_from)},
+          {"source_translated", path.source_translated},
+          {"destination_translated", path.destination_translated},
+          {"attempts", path.attempts},
+          {"first_packet_ns", path.first_packet.count()},
+          {"candidates", candidates}};
+}
+
+Json to_json(const ClockResult& clock) {
+  return {{"verdict", to_string(clock.verdict)},
+          {"offset_ns", clock.offset.count()},
+          {"error_bound_ns", clock.error_bound.count()},
+          {"drift_ns", clock.drift.count()},
+          {"exchanges_before", clock.exchanges_before},
+          {"exchanges_after", clock.exchanges_after},
+          {"min_round_trip_ns", clock.min_round_trip.count()}};
+}
+
+Json to_json(const CpuTime& cpu) {
+  if (cpu.elapsed == nanoseconds{0}) return nullptr;
+  return {{"user_ns", cpu.user.count()}, {"system_ns", cpu.system.count()}, {"elapsed_ns", cpu.elapsed.count()}};
+}
+
+Json to_json(const CpuTime& cpu, std::uint64_t bytes) {
+  Json json = to_json(cpu);
+  if (!json.is_null())
+    json["seconds_per_gigabyte"] = bytes == 0 ? Json(nullptr) : Json(seconds_per_gigabyte(cpu, bytes));
+  return json;
+}
+
+Json to_json(const Host& host) {
+  return {{"kernel", text_or_null(host.kernel)},
+          {"cpu", text_or_null(host.cpu)},
+          {"cpus", host.cpus},
+          {"clocksource", text_or_null(host.clocksource)}};
+}
+
+std::string dump(const Json& json, int indent) { return json.dump(indent, ' ', false, Json::error_handler_t::replace); }
+
+}  // namespace paceline::decoder

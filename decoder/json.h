@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+//
+// The parts of the JSON forms that all kinds of flow share. README.md documents the members.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "paceline/result.h"
+
+namespace paceline::decoder {
+
+using Json = nlohmann::ordered_json;
+
+Json text_or_null(const std::string& text);
+/// A number, null when it is 0 and that means that nothing was asked or told.
+template <class Number>
+Json number_or_null(Number number) {
+  return number == 0 ? Json(nullptr) : Json(number);
+}
+
+Json to_json(const Distribution& values);
+Json to_json(const PathResult& path);
+Json to_json(const ClockResult& clock);
+Json to_json(const CpuTime& cpu);
+/// With what a gigabyte cost.
+Json to_json(const CpuTime& cpu, std::uint64_t bytes);
+Json to_json(const Host& host);
+
+/// The kinds of flow, render_json_*.cc.
+Json to_json(const UdpFlowResult& flow);
+Json to_json(const TcpFlowResult& flow);
+Json to_json(const ConnectionFlowResult& flow);
+
+/// Strings may come from a peer: what is no UTF-8 is replaced. `indent` -1: a single line.
+std::string dump(const Json& json, int indent);
+
+}  // namespace paceline::decoder

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <thread>
+
+#include "paceline/clock.h"
+#include "receiver/door_lobby.h"
+#include "receiver/stamping.h"
+#include "traffic/file_descriptor.h"
+#include "traffic/worker.h"
+
+namespace paceline::receiver {
+
+/// A thread that accepts connections of the data port and answers probes on them.
+class DoorWorker {
+ public:
+  /// `listening` is non-blocking and shared with other workers. Throws SetupError.
+  DoorWorker(int listening, Lobby& lobby);
+  ~DoorWorker();
+  DoorWorker(const DoorWorker&) = delete;
+  DoorWorker& operator=(const DoorWorker&) = delete;
+
+  void start(const StampLadder& ladder, const traffic::WorkerOptions& options, std::size_t index);
+  /// Takes a connection in whose first bytes are unread. From any thread.
+  void adopt(traffic::FileDescriptor connection);
+
+ private:
+  void run(const std::stop_token& stop);
+  void accept_some();
+  void listen_again(ReceiverTime now);
+  void take(traffic::FileDescriptor connection);
+  std::shared_ptr<Guest> welcome(traffic::FileDescriptor connection, const ProbeReader& reader);
+  void watch(Guest& guest);
+  void serve(const std::shared_ptr<Guest>& guest);
+  void admit(const std::shared_ptr<Guest>& guest, const std::shared_ptr<DoorFlow>& flow, const packet::Probe& probe,
+             ReceiverTime received);
+  void dismiss(Guest& guest);
+
+  int listening_;
+  Lobby& lobby_;
+  const StampLadder* ladder_ = nullptr;
+  traffic::FileDescriptor epoll_;
+  traffic::FileDescriptor bell_;
+  ReceiverTime listen_again_at_ = ReceiverTime::max();  // max(): it listens
+  std::jthread thread_;
+};
+
+}  // namespace paceline::receiver

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include "receiver/listener.h"
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/use_awaitable.hpp>
+#include <chrono>
+#include <utility>
+
+#include "proto/packet.h"
+#include "signalling/channel.h"
+
+namespace paceline::receiver {
+
+namespace {
+
+using asio::ip::tcp;
+using Clock = std::chrono::steady_clock;
+
+/// The first byte that comes, left unread; nothing if none does in time.
+asio::awaitable<std::optional<std::uint8_t>> first_byte(tcp::socket& socket, Clock::duration limit) {
+  asio::steady_timer deadline(socket.get_executor(), limit);
+  const auto alive = std::make_shared<bool>(true);
+  deadline.async_wait([&socket, alive](const asio::error_code& cancelled) {
+    asio::error_code ignored;
+    if (!cancelled && *alive) socket.cancel(ignored);
+  });
+  asio::error_code error;
+  std::uint8_t byte = 0;
+  const std::size_t count = co_await socket.async_receive(asio::buffer(&byte, 1), tcp::socket::message_peek,
+                                                          asio::redirect_error(asio::use_awaitable, error));
+  *alive = false;
+  if (error || count == 0) co_return std::nullopt;
+  co_return byte;
+}
+
+}  // namespace
+
+Listener::Listener(tcp::acceptor acceptor, Service& service, std::function<void()> over)
+    : acceptor_(std::move(acceptor)), service_(service), over_(std::move(over)), idle_(acceptor_.get_executor()) {}
+
+asio::awaitable<void> Listener::accept_forever() {
+  for (;;) {
+    asio::error_code error;
+    tcp::socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
+    if (!acceptor_.is_open()) co_return;
+    if (error) {
+      // Out of descriptors, say: those in use will come free.
+      service_.observer.warning("a connection could not be accepted: " + error.message());
+      asio::steady_timer pause(acceptor_.get_executor(), std::chrono::milliseconds(100));
+      co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      continue;
+    }
+    try {
+      open(std::move(socket));
+    } catch (const std::exception& failure) {  // out of memory, say: this sender is turned away, others go on
+      service_.observer.warning("a connection was dropped: " + std::string(failure.what()));
+    }
+  }
+}
+
+asio::awaitable<void> Listener::stop_when_idle_for(nanoseconds time) {
+  for (;;) {
+    if (service_.sessions > 0) last_session_ = Clock::now();
+    idle_.expires_at(last_session_ + time);
+    asio::error_code cancelled;
+    co_await idle_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+    if (!acceptor_.is_open()) co_return;
+    if (service_.sessions > 0 || Clock::now() < last_session_ + time) continue;
+    stop("the receiver was idle");
+    co_return;
+  }
+}
+
+void Listener::stop(const std::string& why) {
+  if (!acceptor_.is_open()) return;
+  asio::error_code ignored;
+  acceptor_.close(ignored);
+  idle_.cancel();
+  if (connections_.empty()) return over_();
+  for (Connection& connection : connections_) {
+    if (connection.session) {
+      connection.session->stop(why);
+    } else {
+      connection.socket.close(ignored);
+    }
+  }
+}
+
+void Listener::open(tcp::socket socket) {
+  make_room();
+  const Entry entry = connections_.insert(connections_.end(), {std::move(socket), nullptr});
+  asio::co_spawn(acceptor_.get_executor(), serve(entry), [this, entry](const std::exception_ptr&) { closed(entry); });
+}
+
+asio::awaitable<void> Listener::serve(Entry connection) {
+  const auto byte = co_await first_byte(connection->socket, signalling::kHandshakeTime);
+  if (!byte) co_return;
+  if (*byte == packet::kMagic) {
+    // A data connection that found no other way in.
+    service_.door.adopt(traffic::FileDescriptor(connection->socket.release()));
+    co_return;
+  }
+  const auto channel = signalling::Channel::create(std::move(connection->socket), signalling::kMaxRequest);
+  connection->session = std::make_shared<Session>(channel, service_);
+  co_await connection->session->run();
+}
+
+void Listener::closed(Entry connection) {
+  const bool measured = connection->session && connection->session->had_flow();
+  if (connection->session && connection->session->welcomed()) last_session_ = Clock::now();
+  connections_.erase(connection);
+  if (!acceptor_.is_open()) {
+    if (connections_.empty()) over_();
+  } else if (measured && service_.spec.one_off) {
+    stop("the receiver was to serve one session (--one-off)");
+  }
+}
+
+void Listener::make_room() {
+  std::size_t unwelcomed = 0;
+  for (const Connection& connection : connections_)
+    unwelcomed += connection.session && connection.session->welcomed() ? 0u : 1u;
+  if (unwelcomed < kMaxUnwelcomed) return;
+  for (Connection& connection : connections_) {
+    if (connection.session && connection.session->welcomed()) continue;
+    asio::error_code ignored;
+    if (connection.session) {
+      connection.session->drop();
+    } else {
+      connection.socket.close(ignored);
+    }
+    return;
+  }
+}
+
+}  // namespace paceline::receiver

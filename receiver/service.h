@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <asio/ip/address.hpp>
+#include <asio/thread_pool.hpp>
+#include <cstdint>
+#include <map>
+#include <unordered_set>
+
+#include "paceline/receiver.h"
+#include "receiver/data_path.h"
+#include "receiver/stamping.h"
+#include "receiver/tcp_door.h"
+#include "traffic/clock_exchange.h"
+#include "traffic/worker.h"
+
+namespace paceline::receiver {
+
+/// What all sessions of a receiver share; outlives them. Used on the signalling thread only.
+struct Service {
+  const ReceiverSpec& spec;
+  ReceiverObserver& observer;
+  DataPath& data_path;
+  TcpDoor& door;
+  const StampLadder& ladder;
+  asio::thread_pool& file_worker;  // begins and ends record files, which may take as long as the disk does
+  std::uint16_t data_port = 0;
+  traffic::WorkerOptions workers;
+  traffic::ClockIdentity clock;
+  Host host;
+
+  // What is in use, held against the limits.
+  std::unordered_set<std::uint32_t> flow_ids;
+  std::map<asio::ip::address, std::uint32_t> sessions_by_client;
+  std::uint32_t sessions = 0;
+};
+
+}  // namespace paceline::receiver

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "traffic/address.h"
+#include "traffic/file_descriptor.h"
+
+namespace paceline::sender {
+
+/// What the user asked of this end of a data path.
+struct LocalEnd {
+  std::string address;                      ///< numeric; empty: the route's
+  std::uint16_t port = 0;                   ///< 0: a fresh one
+  std::optional<std::uint32_t> flow_label;  ///< of IPv6 packets; else the kernel's
+};
+
+/// A socket on its way to a destination.
+struct OpenSocket {
+  traffic::FileDescriptor fd;      ///< bound, non-blocking, not connected
+  sockaddr_storage destination{};  ///< for connect()
+  socklen_t length = 0;
+};
+
+/// `type` is SOCK_DGRAM or SOCK_STREAM. Throws SetupError that names what this host refuses.
+OpenSocket open_socket(int type, const LocalEnd& local, const traffic::Address& to);
+
+}  // namespace paceline::sender
