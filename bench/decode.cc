@@ -84,8 +84,8 @@ class Packets {
 void record(const char* file, std::uint64_t number) {
   constexpr std::uint64_t kBurst = 30'000;  // fits the writer's ring
   const FlowStart start = flow_of(number + number / 500);
-  UdpFlowResult result;
-  FlowDecoder decoder(start, [&](UdpInterval&& interval) { accumulate(result, interval); });
+  PacketFlowResult result;
+  FlowDecoder decoder(start, [&](PacketInterval&& interval) { accumulate(result, interval); });
   RecordWriter writer(file, start);
   Packets packets;
   PacketObservation packet;
@@ -111,8 +111,8 @@ void live(std::uint64_t number) {
   std::vector<PacketObservation> observed;
   observed.reserve(number);
   for (Packets packets; observed.size() < number;) observed.push_back(packets.next());
-  UdpFlowResult result;
-  FlowDecoder decoder(flow_of(number + number / 500), [&](UdpInterval&& interval) { accumulate(result, interval); });
+  PacketFlowResult result;
+  FlowDecoder decoder(flow_of(number + number / 500), [&](PacketInterval&& interval) { accumulate(result, interval); });
   const auto begin = steady_clock::now();
   for (const PacketObservation& packet : observed) decoder.packet(packet);
   decoder.finish(std::nullopt, observed.back().rx_user);
@@ -166,10 +166,10 @@ void decode(std::span<const std::uint8_t> message, std::uint64_t sequence, FlowD
 }
 
 void runs(std::uint64_t number) {
-  UdpFlowResult result;
+  PacketFlowResult result;
   FlowStart start = flow_of(number);
   start.spec.rate_pps = 0;
-  FlowDecoder decoder(start, [&](UdpInterval&& interval) { accumulate(result, interval); });
+  FlowDecoder decoder(start, [&](PacketInterval&& interval) { accumulate(result, interval); });
   SuperPackets batch;
   nanoseconds took{0};
   std::uint64_t sequence = 0;

@@ -112,7 +112,7 @@ int connected_socket(const char* host, std::uint16_t port) {
   return fd;
 }
 
-Sent spin(int fd, const paceline::UdpFlowSpec& spec, SenderTime start, Values& lateness) {
+Sent spin(int fd, const paceline::PacketFlowSpec& spec, SenderTime start, Values& lateness) {
   const std::vector<char> payload(spec.size);
   const double gap = 1e9 / spec.rate_pps;
   const auto packets = static_cast<std::uint64_t>(spec.rate_pps * std::chrono::duration<double>(spec.duration).count());
@@ -129,7 +129,7 @@ Sent spin(int fd, const paceline::UdpFlowSpec& spec, SenderTime start, Values& l
   return {packets, now - first};
 }
 
-Sent paceline_flow(int fd, const paceline::UdpFlowSpec& spec, SenderTime start, Values& lateness) {
+Sent paceline_flow(int fd, const paceline::PacketFlowSpec& spec, SenderTime start, Values& lateness) {
   struct Sink : paceline::traffic::SentSink {
     explicit Sink(Values& into) : values(into) {}
     void sent(std::uint64_t, std::int64_t lateness_ns) override { values.add(lateness_ns); }
@@ -159,7 +159,7 @@ double cpu_seconds() {
 
 int send_main(std::span<char*> args) {
   const std::string_view mode = args[0];
-  paceline::UdpFlowSpec spec;
+  paceline::PacketFlowSpec spec;
   spec.rate_pps = number(args[3]);
   spec.size = static_cast<std::uint32_t>(number(args[4]));
   spec.duration = nanoseconds{std::llround(number(args[5]) * 1e9)};

@@ -62,7 +62,7 @@ int main(int argc, char** argv) {
 
   paceline::RunSpec run;
   run.receiver = {"127.0.0.1", ports.wait()};
-  paceline::UdpFlowSpec flow;
+  paceline::PacketFlowSpec flow;
   flow.duration = std::chrono::milliseconds(200);
   run.flows = {flow};
   const Milliseconds span = std::chrono::milliseconds(199);  // from the first packet to the last
@@ -72,7 +72,7 @@ int main(int argc, char** argv) {
     const auto begin = Clock::now();
     const paceline::RunResult result = paceline::run(run, watch);
     const auto end = Clock::now();
-    const auto& measured = std::get<paceline::UdpFlowResult>(result.flows.front());
+    const auto& measured = std::get<paceline::PacketFlowResult>(result.flows.front());
     if (!measured.complete || measured.received.lost != 0) {
       std::fprintf(stderr, "run %d was partial or lost packets: left out\n", i + 1);
       continue;

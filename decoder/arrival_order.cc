@@ -11,24 +11,29 @@ namespace paceline::decoder {
 namespace {
 
 constexpr double kWindowSeconds = 4;
+constexpr double kDrawnWindowSeconds = 64;  // of the expected rate: bursts are many times faster
 constexpr std::uint64_t kMinWindow = 1024;
 constexpr std::uint64_t kMaxWindow = std::uint64_t{1} << 20;
 constexpr double kSlack = 64;  // packets: for rounding, and a duration that ends a little late
 
-std::uint64_t window_of(const UdpFlowSpec& spec) {
+// Its rate is an expectation: what it really sends may be far from it, for a while or for good.
+bool drawn(const PacketFlowSpec& spec) { return spec.model || spec.trace; }
+
+std::uint64_t window_of(const PacketFlowSpec& spec) {
   if (spec.rate_pps == 0) return kMaxWindow;  // as fast as can be
-  const double packets = std::min(spec.rate_pps * kWindowSeconds, static_cast<double>(kMaxWindow));
+  const double packets =
+      std::min(spec.rate_pps * (drawn(spec) ? kDrawnWindowSeconds : kWindowSeconds), static_cast<double>(kMaxWindow));
   return std::max(kMinWindow, std::bit_ceil(static_cast<std::uint64_t>(std::ceil(packets))));
 }
 
 }  // namespace
 
-double most_packets(const UdpFlowSpec& spec) {
-  const double rate = spec.rate_pps > 0 ? spec.rate_pps : UdpFlowSpec::kMaxRate;
+double most_packets(const PacketFlowSpec& spec) {
+  const double rate = spec.rate_pps > 0 && !drawn(spec) ? spec.rate_pps : PacketFlowSpec::kMaxRate;
   return rate * std::chrono::duration<double>(spec.omit + spec.duration).count();
 }
 
-ArrivalOrder::ArrivalOrder(const UdpFlowSpec& spec)
+ArrivalOrder::ArrivalOrder(const PacketFlowSpec& spec)
     : impossible_(static_cast<std::uint64_t>(std::ceil(most_packets(spec)) + kSlack)), mask_(window_of(spec) - 1) {
   seen_.resize(window() / 64);
 }

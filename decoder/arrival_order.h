@@ -14,8 +14,9 @@ constexpr std::int64_t difference(std::int64_t later, std::int64_t earlier) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(later) - static_cast<std::uint64_t>(earlier));
 }
 
-/// What a flow sends at most, warm-up included; of one without a rate, as many as any rate that may be asked for gives.
-double most_packets(const UdpFlowSpec& spec);
+/// What a flow sends at most, warm-up included; of one without a rate, or whose rate is but
+/// expected, as many as any rate that may be asked for gives.
+double most_packets(const PacketFlowSpec& spec);
 
 /// What depends on the order in which a flow's packets arrive: which are new, late or copies, how transit
 /// times vary. The record file's blocks begin with its state.
@@ -45,7 +46,7 @@ class ArrivalOrder {
     std::int64_t change = 0;
   };
 
-  explicit ArrivalOrder(const UdpFlowSpec& spec);
+  explicit ArrivalOrder(const PacketFlowSpec& spec);
 
   /// Judges a packet and remembers it.
   Kind arrive(std::uint64_t sequence) {

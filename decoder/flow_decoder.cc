@@ -78,10 +78,10 @@ struct FlowDecoder::State {
       : flow(start),
         sink(std::move(interval_sink)),
         origin(sum(ns(start.start), start.map.offset.count())),
-        regular(static_cast<std::uint64_t>(
-            (start.spec.omit + start.spec.duration + start.spec.interval - nanoseconds{1}) / start.spec.interval)),
+        regular(static_cast<std::uint64_t>((start.spec.omit + start.spec.duration + start.interval() - nanoseconds{1}) /
+                                           start.interval())),
         order(start.spec),
-        open_end(start.spec.interval.count()) {
+        open_end(start.interval().count()) {
     open.omitted = start.spec.omit > nanoseconds{0};
   }
 
@@ -109,7 +109,7 @@ struct FlowDecoder::State {
   ArrivalOrder order;
   LossLedger ledger;
 
-  UdpInterval open;                   // its statistics are in the histograms
+  PacketInterval open;                // its statistics are in the histograms
   std::int64_t open_end;              // elapsed; kNever for the final one
   std::uint64_t distinct_before = 0;  // flow's figures when it opened
   std::uint64_t expected_before = 0;
@@ -230,11 +230,11 @@ void FlowDecoder::State::emit(bool last) {
 void FlowDecoder::State::open_next() {
   const std::uint64_t index = open.index + 1;
   ledger.close(open.index, expected);
-  open = UdpInterval{};
+  open = PacketInterval{};
   open.index = index;
   open.start = nanoseconds{open_end};
   open.omitted = open.start < flow.spec.omit;
-  open_end = index < regular ? open_end + flow.spec.interval.count() : kNever;
+  open_end = index < regular ? open_end + flow.interval().count() : kNever;
   expected_before = expected;
   distinct_before = distinct;
 }
@@ -306,7 +306,7 @@ void add(Statistics& total, const Statistics& part) {
 
 }  // namespace
 
-void accumulate(UdpFlowResult& total, const UdpInterval& interval) {
+void accumulate(PacketFlowResult& total, const PacketInterval& interval) {
   if (interval.omitted) return;
   if (interval.received.packets > 0) {
     if (total.received.packets == 0) total.first_arrival = interval.first_arrival;

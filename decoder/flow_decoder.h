@@ -14,17 +14,20 @@ namespace paceline::decoder {
 /// What a flow's decoder must know before the first packet.
 struct FlowStart {
   std::uint32_t flow_id = 0;
-  UdpFlowSpec spec;
+  PacketFlowSpec spec;
   ClockMap map;
   SenderTime start{};      // the first packet's due time
   Hook hook = Hook::none;  // stamps are expected (and counted as missed) unless none
+  nanoseconds step{0};     // length of the intervals; 0: the specification's
+
+  nanoseconds interval() const { return step > nanoseconds{0} ? step : spec.interval; }
 };
 
 /// Turns one flow's observations into intervals, in constant memory. Does no I/O and reads no clock: the same
 /// calls give the same intervals, live or replayed. Times must not go backwards. Not thread-safe.
 class FlowDecoder {
  public:
-  using IntervalSink = std::function<void(UdpInterval&&)>;
+  using IntervalSink = std::function<void(PacketInterval&&)>;
 
   /// `sink` may be left out until report_to(). Throws UsageError for a specification that makes no sense,
   /// std::bad_alloc.
@@ -66,6 +69,6 @@ class FlowDecoder {
 /// Adds an interval to the flow's totals (received, statistics, intervals, first and last arrival, jitter): the
 /// receiver's summary, the sender's live view and a replay are all made by this. One of the warm-up counts for nothing.
 /// Precondition: total.spec is the flow's.
-void accumulate(UdpFlowResult& total, const UdpInterval& interval);
+void accumulate(PacketFlowResult& total, const PacketInterval& interval);
 
 }  // namespace paceline::decoder

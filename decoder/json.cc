@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "decoder/json.h"
 
+#include <cmath>
+
 #include "decoder/render_numbers.h"
 
 namespace paceline::decoder {
@@ -61,6 +63,29 @@ Json to_json(const CpuTime& cpu, std::uint64_t bytes) {
   if (!json.is_null())
     json["seconds_per_gigabyte"] = bytes == 0 ? Json(nullptr) : Json(seconds_per_gigabyte(cpu, bytes));
   return json;
+}
+
+Json to_json(const SocketSpec& socket) {
+  return {{"dscp", number_or_null(socket.dscp)},
+          {"ecn", number_or_null(socket.ecn)},
+          {"hop_limit", number_or_null(socket.hop_limit)},
+          {"fragments", to_string(socket.fragments)},
+          {"interface", text_or_null(socket.interface)},
+          {"source", text_or_null(socket.source)},
+          {"source_port", number_or_null(socket.source_port)}};
+}
+
+Json to_json(const SliceResult& slice) {
+  Json objectives = Json::array();
+  for (const ObjectiveResult& became : slice.objectives) {
+    objectives.push_back({{"objective", to_string(became.objective)},
+                          {"limit", became.objective.limit},
+                          {"value", became.measured ? Json(became.value) : Json(nullptr)},
+                          {"met", became.met},
+                          {"margin", became.measured && std::isfinite(became.margin) ? Json(became.margin) : nullptr},
+                          {"reason", text_or_null(became.reason)}});
+  }
+  return {{"name", slice.spec.name}, {"flows", slice.spec.flows}, {"met", slice.met()}, {"objectives", objectives}};
 }
 
 Json to_json(const Host& host) {

@@ -27,9 +27,12 @@ Json to_json(const CpuTime& cpu);
 /// With what a gigabyte cost.
 Json to_json(const CpuTime& cpu, std::uint64_t bytes);
 Json to_json(const Host& host);
+/// What was left to the kernel is null.
+Json to_json(const SocketSpec& socket);
+Json to_json(const SliceResult& slice);
 
 /// The kinds of flow, render_json_*.cc.
-Json to_json(const UdpFlowResult& flow);
+Json to_json(const PacketFlowResult& flow);
 Json to_json(const TcpFlowResult& flow);
 Json to_json(const ConnectionFlowResult& flow);
 

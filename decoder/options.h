@@ -6,15 +6,18 @@
 #include <variant>
 #include <vector>
 
+#include "paceline/clock.h"
+
 namespace paceline::decoder {
 
-enum class Format { text, json, ndjson };
+enum class Format { text, json, ndjson, csv, itg };
 
 /// What `paceline-decode replay` was asked to do.
 struct ReplayOptions {
   std::vector<std::filesystem::path> files;
   Format format = Format::text;
   bool intervals = false;                       // rows in the text, too
+  nanoseconds step{0};                          // length of rows; 0: as the flow's
   std::optional<std::filesystem::path> output;  // else standard output
 };
 

@@ -16,7 +16,7 @@ namespace paceline::decoder {
 
 /// What a record file's last block holds.
 struct RecordEnd {
-  UdpFlowResult result;  // its statistics are empty
+  PacketFlowResult result;  // its statistics are empty
   ReceiverTime finished{};
   std::uint64_t lost_records = 0;
 };

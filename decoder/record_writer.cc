@@ -101,13 +101,13 @@ class Ring {
   alignas(kCacheLine) std::atomic<std::uint64_t> tail_{0};
 };
 
-std::uint64_t ring_size(const UdpFlowSpec& spec) {
+std::uint64_t ring_size(const PacketFlowSpec& spec) {
   if (spec.rate_pps == 0) return kMaxRing;  // as fast as can be
   const double packets = std::min(spec.rate_pps * kRingSeconds, static_cast<double>(kMaxRing));
   return std::max(kMinRing, std::bit_ceil(static_cast<std::uint64_t>(std::ceil(packets))));
 }
 
-std::uint64_t most_packet_records(const UdpFlowSpec& spec) {
+std::uint64_t most_packet_records(const PacketFlowSpec& spec) {
   return static_cast<std::uint64_t>(kRecordsPerPacket * (most_packets(spec) + kSparePackets));
 }
 
@@ -345,11 +345,11 @@ void RecordWriter::count(Counted what, std::uint64_t number, ReceiverTime now) {
   state_->hand_over(entry);
 }
 
-std::string RecordWriter::finish(const UdpFlowResult& result, ReceiverTime finished) {
+std::string RecordWriter::finish(const PacketFlowResult& result, ReceiverTime finished) {
   state_->stop();
 
   wire::RecordTail tail;
-  UdpFlowResult without_statistics = result;
+  PacketFlowResult without_statistics = result;
   without_statistics.statistics = {};
   wire::to_wire(without_statistics, *tail.mutable_result());
   tail.set_finished(finished.time_since_epoch().count());

@@ -30,7 +30,7 @@ class RecordWriter {
   /// Drains the ring, writes the tail (`result` without its statistics, and when the decoder was finished)
   /// and closes the file. Returns the error that befell the file, empty if none: "write /x/y: No space left
   /// on device".
-  std::string finish(const UdpFlowResult& result, ReceiverTime finished);
+  std::string finish(const PacketFlowResult& result, ReceiverTime finished);
 
   std::uint64_t lost_records() const;
 

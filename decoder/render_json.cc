@@ -22,6 +22,9 @@ void add_members(Json& json, const RunResult& run) {
   json["flows"] = Json::array();
   for (const FlowResult& flow : run.flows)
     json["flows"].push_back(std::visit([](const auto& kind) { return decoder::to_json(kind); }, flow));
+  if (run.slices.empty()) return;
+  json["slices"] = Json::array();
+  for (const SliceResult& slice : run.slices) json["slices"].push_back(decoder::to_json(slice));
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ namespace {
 
 Json flow_asked(const ConnectionFlowSpec& spec, std::uint32_t id) {
   return {{"id", id},
+          {"name", text_or_null(spec.name)},
           {"kind", "connections"},
           {"protocol", to_string(spec.transport)},
           {"rate_cps", spec.rate},
@@ -22,7 +23,9 @@ Json flow_asked(const ConnectionFlowSpec& spec, std::uint32_t id) {
           {"timeout_ns", spec.timeout.count()},
           {"duration_ns", spec.duration.count()},
           {"omit_ns", spec.omit.count()},
-          {"interval_ns", spec.interval.count()}};
+          {"interval_ns", spec.interval.count()},
+          {"delay_ns", spec.delay.count()},
+          {"socket", to_json(spec.socket)}};
 }
 
 Json counts(const Exchanges& exchanges) {

@@ -16,6 +16,7 @@ namespace {
 
 Json flow_asked(const TcpFlowSpec& spec, std::uint32_t id) {
   return {{"id", id},
+          {"name", text_or_null(spec.name)},
           {"kind", "tcp"},
           {"protocol", "tcp"},
           {"streams", spec.streams},
@@ -30,7 +31,9 @@ Json flow_asked(const TcpFlowSpec& spec, std::uint32_t id) {
           {"socket_buffer_bytes", number_or_null(spec.socket_buffer)},
           {"no_delay", spec.no_delay},
           {"send", to_string(spec.send)},
-          {"receive", to_string(spec.receive)}};
+          {"receive", to_string(spec.receive)},
+          {"delay_ns", spec.delay.count()},
+          {"socket", to_json(spec.socket)}};
 }
 
 Json tcp_info(const TcpInfo& info) {

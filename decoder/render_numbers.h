@@ -16,7 +16,7 @@ inline double rate_bps(std::uint64_t packets, std::uint64_t bytes, nanoseconds s
 }
 
 /// Whether datagrams shared packet buffers on their way, so that the network stack worked once for several.
-inline bool offloaded(const UdpFlowResult& flow) {
+inline bool offloaded(const PacketFlowResult& flow) {
   return flow.arrivals.skbs > 0 && flow.arrivals.skbs < flow.received.packets;
 }
 

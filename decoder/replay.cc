@@ -8,6 +8,7 @@
 #include "decoder/arrival_order.h"
 #include "decoder/flow_decoder.h"
 #include "decoder/plural.h"
+#include "paceline/error.h"
 
 namespace paceline {
 
@@ -26,20 +27,41 @@ PacketObservation observation(const record::Packet& packet) {
   return seen;
 }
 
-// Gives the decoder a block's records; the latest time seen, or `latest` itself.
-ReceiverTime decode(const RecordReader::Block& block, FlowDecoder& decoder, RecordReader& reader, ReceiverTime latest) {
+// The decoder of the flow's own intervals, which make the result, and that of intervals of another length.
+struct Decoders {
+  FlowDecoder flow;
+  std::optional<FlowDecoder> series;
+
+  void packet(const PacketObservation& seen) {
+    flow.packet(seen);
+    if (series) series->packet(seen);
+  }
+  void count(Counted what, std::uint64_t number, ReceiverTime time) {
+    flow.count(what, number, time);
+    if (series) series->count(what, number, time);
+  }
+  void finish(std::optional<std::uint64_t> sent, ReceiverTime time) {
+    flow.finish(sent, time);
+    if (series) series->finish(sent, time);
+  }
+};
+
+// Gives the decoders a block's records; the latest time seen, or `latest` itself.
+ReceiverTime decode(const RecordReader::Block& block, Decoders& decoders, RecordReader& reader,
+                    const ReplayListener& listener, ReceiverTime latest) {
   record::BlockDecoder records(block.header, block.payload);
   record::Packet packet;
   record::Event event;
   while (true) {
     switch (records.next(packet, event)) {
       case record::BlockDecoder::Step::packet:
-        decoder.packet(observation(packet));
+        decoders.packet(observation(packet));
+        if (listener.on_packet) listener.on_packet(packet);
         latest = std::max(latest, ReceiverTime{nanoseconds{packet.rx_user}});
         break;
       case record::BlockDecoder::Step::event: {
         const ReceiverTime time{nanoseconds{event.time}};
-        decoder.count(static_cast<Counted>(event.what), event.number, time);
+        decoders.count(static_cast<Counted>(event.what), event.number, time);
         latest = std::max(latest, time);
         break;
       }
@@ -51,15 +73,9 @@ ReceiverTime decode(const RecordReader::Block& block, FlowDecoder& decoder, Reco
   }
 }
 
-// By the receiver's clock; what the file says may be absurd, so this wraps.
-ReceiverTime flow_start(const FlowStart& start) {
-  const std::int64_t back = difference(0, start.map.offset.count());
-  return ReceiverTime{nanoseconds{difference(start.start.time_since_epoch().count(), back)}};
-}
-
 // The flow's result before its intervals are added.
-UdpFlowResult without_intervals(const RecordReader& reader, const FlowDecoder& decoder) {
-  UdpFlowResult result;
+PacketFlowResult without_intervals(const RecordReader& reader, const FlowDecoder& decoder) {
+  PacketFlowResult result;
   if (reader.end()) {
     result = reader.end()->result;
     result.received = {};
@@ -76,7 +92,7 @@ UdpFlowResult without_intervals(const RecordReader& reader, const FlowDecoder& d
   return result;
 }
 
-void mark_incomplete(UdpFlowResult& result, const std::string& reason) {
+void mark_incomplete(PacketFlowResult& result, const std::string& reason) {
   result.complete = false;
   result.incomplete_reason += (result.incomplete_reason.empty() ? "" : "; ") + reason;
 }
@@ -91,24 +107,41 @@ std::string utc(nanoseconds since_1970) {
 
 }  // namespace
 
-Replay replay(RecordReader& reader, const IntervalHandler& on_interval) {
-  UdpFlowResult total;
+// What the file may say is absurd, so this wraps.
+ReceiverTime flow_start(const FlowStart& start) {
+  const std::int64_t back = difference(0, start.map.offset.count());
+  return ReceiverTime{nanoseconds{difference(start.start.time_since_epoch().count(), back)}};
+}
+
+Replay replay(RecordReader& reader, const ReplayListener& listener) {
+  PacketFlowResult total;
   total.spec = reader.start().spec;
-  FlowDecoder decoder(reader.start(), [&](UdpInterval&& interval) {
-    accumulate(total, interval);
-    if (on_interval) on_interval(interval, reader.start().spec);
-  });
+  const auto tell = [&](const PacketInterval& interval) {
+    if (listener.on_interval) listener.on_interval(interval, reader.start().spec);
+  };
+  const bool other_step = listener.step > nanoseconds{0};
+  Decoders decoders{FlowDecoder(reader.start(),
+                                [&](PacketInterval&& interval) {
+                                  accumulate(total, interval);
+                                  if (!other_step) tell(interval);
+                                }),
+                    std::nullopt};
+  if (other_step) {
+    FlowStart start = reader.start();
+    start.step = listener.step;
+    decoders.series.emplace(start, [&](PacketInterval&& interval) { tell(interval); });
+  }
   ReceiverTime latest = ReceiverTime::min();
-  while (const auto block = reader.next()) latest = decode(*block, decoder, reader, latest);
+  while (const auto block = reader.next()) latest = decode(*block, decoders, reader, listener, latest);
 
   const auto& end = reader.end();
   const std::uint64_t sent = end ? end->result.sent.packets + end->result.sent.omitted : 0;
   if (latest == ReceiverTime::min()) latest = flow_start(reader.start());
-  decoder.finish(sent > 0 ? std::optional(sent) : std::nullopt, end ? end->finished : latest);
+  decoders.finish(sent > 0 ? std::optional(sent) : std::nullopt, end ? end->finished : latest);
 
   Replay replayed;
-  UdpFlowResult& result = replayed.result;
-  result = without_intervals(reader, decoder);
+  PacketFlowResult& result = replayed.result;
+  result = without_intervals(reader, decoders.flow);
   result.received = total.received;
   result.statistics = std::move(total.statistics);
   result.first_arrival = total.first_arrival;
@@ -139,7 +172,14 @@ Replay replay(RecordReader& reader, const IntervalHandler& on_interval) {
 
 Replay replay(const std::filesystem::path& file, const IntervalHandler& on_interval) {
   decoder::RecordReader reader(file);
-  return decoder::replay(reader, on_interval);
+  return decoder::replay(reader, {.on_interval = on_interval});
+}
+
+Replay replay(const std::filesystem::path& file, nanoseconds step, const IntervalHandler& on_interval) {
+  if (step < std::chrono::microseconds(1))
+    throw UsageError("the series' step is " + std::to_string(step.count()) + " ns: it must be a microsecond at least");
+  decoder::RecordReader reader(file);
+  return decoder::replay(reader, {.on_interval = on_interval, .step = step});
 }
 
 }  // namespace paceline

@@ -99,6 +99,11 @@ void Lines::path(const PathResult& path) {
   }
 }
 
+void Lines::path_to_kernel(const PathResult& path) {
+  line("  path      {}, answered by its kernel; from {}", known(path.dialled), known(path.sent_from));
+  line("            first packet's round trip {}", time(path.first_packet));
+}
+
 void Lines::heads(const std::string& what, const char* end) {
   line("  {:<18}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{}", what, "min", "mean", "p50", "p90", "p99", "p99.9",
        "max", "stddev", end);

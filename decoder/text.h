@@ -53,6 +53,8 @@ class Lines {
   void title(const std::string& text);
   void partial(bool complete, const std::string& reason);
   void path(const PathResult& path);
+  /// To a kernel that answers and tells nothing.
+  void path_to_kernel(const PathResult& path);
   /// The heads of a table of distributions, and one of its rows; `end` is put behind the columns.
   void heads(const std::string& what, const char* end = "");
   void times(const std::string& name, const Distribution& ns, const std::string& end = "");
@@ -68,18 +70,18 @@ class Lines {
 };
 
 /// The kinds of flow, render_text_*.cc. `name`: "Flow 1".
-std::string render(const std::string& name, const UdpFlowResult& flow, const TextOptions& options);
+std::string render(const std::string& name, const PacketFlowResult& flow, const TextOptions& options);
 std::string render(const std::string& name, const TcpFlowResult& flow, const TextOptions& options);
 std::string render(const std::string& name, const ConnectionFlowResult& flow, const TextOptions& options);
 
 /// Many UDP flows: their sum, and which of them stand out. Precondition: at least one.
 struct NumberedFlow {
   std::size_t number = 0;  ///< from 1
-  const UdpFlowResult* flow = nullptr;
+  const PacketFlowResult* flow = nullptr;
 };
 std::string render(const std::vector<NumberedFlow>& flows, const TextOptions& options);
 
-std::string header(const UdpFlowSpec& spec);
+std::string header(const PacketFlowSpec& spec);
 std::string header(const TcpFlowSpec& spec);
 std::string header(const ConnectionFlowSpec& spec);
 

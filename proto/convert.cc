@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "proto/convert.h"
 
+#include <cmath>
 #include <string>
 
-#include "paceline/validate.h"
 #include "proto/check.h"
+#include "proto/convert_spec.h"
 
 namespace paceline::wire {
 
@@ -16,54 +17,6 @@ constexpr int kMaxCandidates = 16;
 std::uint64_t low(uint128 value) { return static_cast<std::uint64_t>(value); }
 std::uint64_t high(uint128 value) { return static_cast<std::uint64_t>(value >> 64); }
 uint128 join(std::uint64_t low_half, std::uint64_t high_half) { return uint128{high_half} << 64 | low_half; }
-
-Pacing to_wire(paceline::Pacing pacing) {
-  switch (pacing) {
-    case paceline::Pacing::sleep: return PACING_SLEEP;
-    case paceline::Pacing::hybrid: return PACING_HYBRID;
-    case paceline::Pacing::busy: return PACING_BUSY;
-  }
-  return PACING_UNSPECIFIED;
-}
-
-paceline::Pacing from_wire(Pacing pacing) {
-  switch (pacing) {
-    case PACING_SLEEP: return paceline::Pacing::sleep;
-    case PACING_HYBRID: return paceline::Pacing::hybrid;
-    case PACING_BUSY: return paceline::Pacing::busy;
-    default: throw WireError("unknown pacing");
-  }
-}
-
-LatePolicy to_wire(paceline::LatePolicy late) {
-  return late == paceline::LatePolicy::send ? LATE_POLICY_SEND : LATE_POLICY_SKIP;
-}
-
-paceline::LatePolicy from_wire(LatePolicy late) {
-  switch (late) {
-    case LATE_POLICY_SEND: return paceline::LatePolicy::send;
-    case LATE_POLICY_SKIP: return paceline::LatePolicy::skip;
-    default: throw WireError("unknown policy for late packets");
-  }
-}
-
-Batching to_wire(paceline::Batching batching) {
-  switch (batching) {
-    case paceline::Batching::single: return BATCHING_SINGLE;
-    case paceline::Batching::several: return BATCHING_SEVERAL;
-    case paceline::Batching::offload: return BATCHING_OFFLOAD;
-  }
-  return BATCHING_SINGLE;
-}
-
-paceline::Batching from_wire(Batching batching) {
-  switch (batching) {
-    case BATCHING_SINGLE: return paceline::Batching::single;
-    case BATCHING_SEVERAL: return paceline::Batching::several;
-    case BATCHING_OFFLOAD: return paceline::Batching::offload;
-    default: throw WireError("unknown batching");
-  }
-}
 
 ClockVerdict to_wire(paceline::ClockVerdict verdict) {
   switch (verdict) {
@@ -138,6 +91,47 @@ void to_wire(const paceline::Arrivals& from, Arrivals& to) {
 
 paceline::Arrivals from_wire(const Arrivals& from) { return {from.skbs(), from.at_hook(), from.coalesced()}; }
 
+void to_wire(const paceline::Drawn& from, Drawn& to) {
+  to.set_gaps(from.gaps);
+  to.set_gaps_redrawn(from.gaps_redrawn);
+  to.set_sizes(from.sizes);
+  to.set_sizes_redrawn(from.sizes_redrawn);
+  to.set_mean_gap(from.mean_gap);
+  to.set_mean_size(from.mean_size);
+}
+
+paceline::Drawn from_wire(const Drawn& from) {
+  const auto mean = [](double value) {
+    require(std::isfinite(value) && value >= 0, "mean of what was drawn that is none");
+    return value;
+  };
+  return {from.gaps(),          from.gaps_redrawn(),   from.sizes(),
+          from.sizes_redrawn(), mean(from.mean_gap()), mean(from.mean_size())};
+}
+
+void to_wire(const paceline::RoundTrip& from, RoundTrip& to) {
+  to_wire(from.received, *to.mutable_received());
+  to.set_first_arrival(from.first_arrival.count());
+  to.set_last_arrival(from.last_arrival.count());
+  to_wire(from.statistics, *to.mutable_statistics());
+  to.set_smoothed_jitter(from.smoothed_jitter.count());
+  to.set_intervals(from.intervals);
+  to.set_hook(wire::to_wire(from.hook));
+}
+
+paceline::RoundTrip from_wire(const RoundTrip& from) {
+  paceline::RoundTrip to;
+  to.received = from_wire(from.received());
+  to.first_arrival = nanoseconds{from.first_arrival()};
+  to.last_arrival = nanoseconds{from.last_arrival()};
+  to.statistics = from_wire(from.statistics());
+  require(from.smoothed_jitter() >= 0, "smoothed jitter below 0");
+  to.smoothed_jitter = nanoseconds{from.smoothed_jitter()};
+  to.intervals = from.intervals();
+  to.hook = wire::from_wire(from.hook());
+  return to;
+}
+
 // Whether n values between min and max can have this sum.
 bool sum_fits(const paceline::Distribution& values) {
   const auto n = static_cast<int128>(values.count);
@@ -208,33 +202,6 @@ paceline::Distribution from_wire(const Distribution& from) {
   return to;
 }
 
-void to_wire(const paceline::UdpFlowSpec& from, UdpFlowSpec& to) {
-  to.set_rate_pps(from.rate_pps);
-  to.set_size(from.size);
-  to.set_duration(from.duration.count());
-  to.set_interval(from.interval.count());
-  to.set_pacing(to_wire(from.pacing));
-  to.set_late(to_wire(from.late));
-  to.set_omit(from.omit.count());
-  to.set_batching(to_wire(from.batching));
-  to.set_batch(from.batch);
-}
-
-paceline::UdpFlowSpec from_wire(const UdpFlowSpec& from) {
-  paceline::UdpFlowSpec to;
-  to.rate_pps = from.rate_pps();
-  to.size = from.size();
-  to.duration = nanoseconds{from.duration()};
-  to.interval = nanoseconds{from.interval()};
-  to.pacing = from_wire(from.pacing());
-  to.late = from_wire(from.late());
-  to.omit = nanoseconds{from.omit()};
-  to.batching = from_wire(from.batching());
-  to.batch = from.batch();
-  require_valid(to);
-  return to;
-}
-
 void to_wire(const paceline::PathResult& from, PathResult& to) {
   to.set_dialled(from.dialled);
   to.set_arrived_at(from.arrived_at);
@@ -284,6 +251,8 @@ void to_wire(const paceline::Sent& from, Sent& to) {
   to.set_sends(from.sends);
   to.set_batching(to_wire(from.batching));
   to.set_batch(from.batch);
+  to.set_due_span(from.due_span.count());
+  if (from.drawn) to_wire(*from.drawn, *to.mutable_drawn());
 }
 
 paceline::Sent from_wire(const Sent& from) {
@@ -300,13 +269,16 @@ paceline::Sent from_wire(const Sent& from) {
   to.omitted = from.omitted();
   to.sends = from.sends();
   to.batching = from_wire(from.batching());
-  require(from.batch() <= paceline::UdpFlowSpec::kMaxBatch, "more datagrams in a call than it can take");
+  require(from.batch() <= paceline::PacketFlowSpec::kMaxBatch, "more datagrams in a call than it can take");
   to.batch = from.batch() == 0 ? 1 : from.batch();  // files of before batching
+  require(from.due_span() >= 0, "sender whose last packet was due before its first");
+  to.due_span = nanoseconds{from.due_span()};
+  if (from.has_drawn()) to.drawn = from_wire(from.drawn());
   return to;
 }
 
 void to_wire(const paceline::Stamping& from, Stamping& to) {
-  to.set_hook(to_wire(from.hook));
+  to.set_hook(wire::to_wire(from.hook));
   to.set_interface(from.interface);
   to.set_reason(from.reason);
 }
@@ -338,7 +310,7 @@ paceline::ClockResult from_wire(const ClockResult& from) {
   return to;
 }
 
-void to_wire(const paceline::UdpInterval& from, UdpInterval& to) {
+void to_wire(const paceline::PacketInterval& from, PacketInterval& to) {
   to.set_index(from.index);
   to.set_start(from.start.count());
   to.set_end(from.end.count());
@@ -354,10 +326,11 @@ void to_wire(const paceline::UdpInterval& from, UdpInterval& to) {
   to.set_last_arrival(from.last_arrival.count());
   to.set_last(from.last);
   to.set_omitted(from.omitted);
+  to.set_meter(to_wire(from.meter));
 }
 
-paceline::UdpInterval from_wire(const UdpInterval& from) {
-  paceline::UdpInterval to;
+paceline::PacketInterval from_wire(const PacketInterval& from) {
+  paceline::PacketInterval to;
   to.index = from.index();
   require_span(from.start(), from.end());
   to.start = nanoseconds{from.start()};
@@ -375,10 +348,11 @@ paceline::UdpInterval from_wire(const UdpInterval& from) {
   to.last_arrival = nanoseconds{from.last_arrival()};
   to.last = from.last();
   to.omitted = from.omitted();
+  to.meter = from_wire(from.meter());
   return to;
 }
 
-void to_wire(const paceline::UdpFlowResult& from, UdpFlowResult& to) {
+void to_wire(const paceline::PacketFlowResult& from, PacketFlowResult& to) {
   to.set_flow_id(from.flow_id);
   to_wire(from.spec, *to.mutable_spec());
   to_wire(from.path, *to.mutable_path());
@@ -398,10 +372,12 @@ void to_wire(const paceline::UdpFlowResult& from, UdpFlowResult& to) {
   to_wire(from.arrivals, *to.mutable_arrivals());
   to_wire(from.sender_cpu, *to.mutable_sender_cpu());
   to_wire(from.receiver_cpu, *to.mutable_receiver_cpu());
+  to.set_echoes_unsent(from.echoes_unsent);
+  if (from.round_trip) to_wire(*from.round_trip, *to.mutable_round_trip());
 }
 
-paceline::UdpFlowResult from_wire(const UdpFlowResult& from) {
-  paceline::UdpFlowResult to;
+paceline::PacketFlowResult from_wire(const PacketFlowResult& from) {
+  paceline::PacketFlowResult to;
   to.flow_id = from.flow_id();
   to.spec = from_wire(from.spec());
   to.path = from_wire(from.path());
@@ -422,6 +398,8 @@ paceline::UdpFlowResult from_wire(const UdpFlowResult& from) {
   to.arrivals = from_wire(from.arrivals());
   to.sender_cpu = from_wire(from.sender_cpu());
   to.receiver_cpu = from_wire(from.receiver_cpu());
+  to.echoes_unsent = from.echoes_unsent();
+  if (from.has_round_trip()) to.round_trip = from_wire(from.round_trip());
   return to;
 }
 

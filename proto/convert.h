@@ -21,34 +21,46 @@ class WireError : public std::runtime_error {
 std::string text(const std::string& from);
 
 void to_wire(const paceline::Distribution& from, Distribution& to);
-void to_wire(const paceline::UdpFlowSpec& from, UdpFlowSpec& to);
+void to_wire(const paceline::PacketFlowSpec& from, PacketFlowSpec& to);
 void to_wire(const paceline::TcpFlowSpec& from, TcpFlowSpec& to);
 void to_wire(const paceline::ConnectionFlowSpec& from, ConnectionFlowSpec& to);
 void to_wire(const paceline::PathResult& from, PathResult& to);
 void to_wire(const paceline::Sent& from, Sent& to);
 void to_wire(const paceline::Stamping& from, Stamping& to);
 void to_wire(const paceline::ClockResult& from, ClockResult& to);
-void to_wire(const paceline::UdpInterval& from, UdpInterval& to);
-void to_wire(const paceline::UdpFlowResult& from, UdpFlowResult& to);
+void to_wire(const paceline::PacketInterval& from, PacketInterval& to);
+void to_wire(const paceline::PacketFlowResult& from, PacketFlowResult& to);
 void to_wire(const paceline::CpuTime& from, CpuTime& to);
 void to_wire(const paceline::TcpInterval& from, TcpInterval& to);
 void to_wire(const paceline::TcpFlowResult& from, TcpFlowResult& to);
+void to_wire(const paceline::ConnectionInterval& from, ConnectionInterval& to);
+void to_wire(const paceline::ConnectionFlowResult& from, ConnectionFlowResult& to);
+void to_wire(const paceline::FlowResult& from, FlowResult& to);
+void to_wire(const paceline::SliceSpec& from, SliceSpec& to);
+void to_wire(const paceline::SliceResult& from, SliceResult& to);
+void to_wire(const paceline::RunResult& from, RunResult& to);
 void to_wire(const paceline::Host& from, Host& to);
 Hook to_wire(paceline::Hook hook);
 
 paceline::Distribution from_wire(const Distribution& from);
-paceline::UdpFlowSpec from_wire(const UdpFlowSpec& from);  // in range as validate() asks, as are the next two
+paceline::PacketFlowSpec from_wire(const PacketFlowSpec& from);  // in range as validate() asks, as are the next two
 paceline::TcpFlowSpec from_wire(const TcpFlowSpec& from);
 paceline::ConnectionFlowSpec from_wire(const ConnectionFlowSpec& from);
 paceline::PathResult from_wire(const PathResult& from);
 paceline::Sent from_wire(const Sent& from);
 paceline::Stamping from_wire(const Stamping& from);
 paceline::ClockResult from_wire(const ClockResult& from);
-paceline::UdpInterval from_wire(const UdpInterval& from);
-paceline::UdpFlowResult from_wire(const UdpFlowResult& from);
+paceline::PacketInterval from_wire(const PacketInterval& from);
+paceline::PacketFlowResult from_wire(const PacketFlowResult& from);
 paceline::CpuTime from_wire(const CpuTime& from);
 paceline::TcpInterval from_wire(const TcpInterval& from);
 paceline::TcpFlowResult from_wire(const TcpFlowResult& from);
+paceline::ConnectionInterval from_wire(const ConnectionInterval& from);
+paceline::ConnectionFlowResult from_wire(const ConnectionFlowResult& from);
+paceline::FlowResult from_wire(const FlowResult& from);
+paceline::SliceSpec from_wire(const SliceSpec& from);
+paceline::SliceResult from_wire(const SliceResult& from);
+paceline::RunResult from_wire(const RunResult& from);
 paceline::Host from_wire(const Host& from);
 paceline::Hook from_wire(Hook hook);
 

@@ -6,6 +6,7 @@
 
 #include "proto/check.h"
 #include "proto/convert.h"
+#include "proto/convert_spec.h"
 
 namespace paceline::wire {
 
@@ -46,18 +47,6 @@ paceline::ReceiveMode from_wire(ReceiveMode mode) {
     case RECEIVE_MODE_DISCARD: return paceline::ReceiveMode::discard;
     case RECEIVE_MODE_COPY: return paceline::ReceiveMode::copy;
     default: throw WireError("unknown way to receive");
-  }
-}
-
-Transport to_wire(paceline::Transport transport) {
-  return transport == paceline::Transport::udp ? TRANSPORT_UDP : TRANSPORT_TCP;
-}
-
-paceline::Transport from_wire(Transport transport) {
-  switch (transport) {
-    case TRANSPORT_UDP: return paceline::Transport::udp;
-    case TRANSPORT_TCP: return paceline::Transport::tcp;
-    default: throw WireError("unknown transport");
   }
 }
 
@@ -176,6 +165,9 @@ void to_wire(const paceline::TcpFlowSpec& from, TcpFlowSpec& to) {
   to.set_no_delay(from.no_delay);
   to.set_send(to_wire(from.send));
   to.set_receive(to_wire(from.receive));
+  to.set_name(from.name);
+  to.set_delay(from.delay.count());
+  to_wire(from.socket, *to.mutable_socket());
 }
 
 paceline::TcpFlowSpec from_wire(const TcpFlowSpec& from) {
@@ -193,6 +185,9 @@ paceline::TcpFlowSpec from_wire(const TcpFlowSpec& from) {
   to.no_delay = from.no_delay();
   to.send = from_wire(from.send());
   to.receive = from_wire(from.receive());
+  to.name = verbatim(from.name());
+  to.delay = nanoseconds{from.delay()};
+  to.socket = from_wire(from.socket());
   require_valid(to);
   return to;
 }
@@ -205,6 +200,9 @@ void to_wire(const paceline::ConnectionFlowSpec& from, ConnectionFlowSpec& to) {
   to.set_duration(from.duration.count());
   to.set_omit(from.omit.count());
   to.set_interval(from.interval.count());
+  to.set_name(from.name);
+  to.set_delay(from.delay.count());
+  to_wire(from.socket, *to.mutable_socket());
 }
 
 paceline::ConnectionFlowSpec from_wire(const ConnectionFlowSpec& from) {
@@ -216,6 +214,9 @@ paceline::ConnectionFlowSpec from_wire(const ConnectionFlowSpec& from) {
   to.duration = nanoseconds{from.duration()};
   to.omit = nanoseconds{from.omit()};
   to.interval = nanoseconds{from.interval()};
+  to.name = verbatim(from.name());
+  to.delay = nanoseconds{from.delay()};
+  to.socket = from_wire(from.socket());
   require_valid(to);
   return to;
 }

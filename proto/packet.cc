@@ -43,6 +43,12 @@ void get(std::span<const std::uint8_t> in, std::size_t at, std::array<std::uint8
 
 }  // namespace
 
+bool equal(const Secret& a, const Secret& b) {
+  std::uint8_t difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) difference = static_cast<std::uint8_t>(difference | (a[i] ^ b[i]));
+  return difference == 0;
+}
+
 void encode(const Header& header, std::span<std::uint8_t> out) {
   assert(out.size() >= kHeaderSize);
   out[0] = kMagic;
@@ -53,9 +59,11 @@ void encode(const Header& header, std::span<std::uint8_t> out) {
   put<2>(out, kLateness, header.lateness);
 }
 
+void make_echo(std::span<std::uint8_t> header) { header[kType] = static_cast<std::uint8_t>(Type::echo); }
+
 std::optional<Header> decode_header(std::span<const std::uint8_t> bytes) {
   if (bytes.size() < kHeaderSize || bytes[0] != kMagic) return std::nullopt;
-  if (bytes[kType] < static_cast<std::uint8_t>(Type::data) || bytes[kType] > static_cast<std::uint8_t>(Type::echo))
+  if (bytes[kType] < static_cast<std::uint8_t>(Type::data) || bytes[kType] > static_cast<std::uint8_t>(Type::knock))
     return std::nullopt;
   Header header;
   header.type = static_cast<Type>(bytes[kType]);
@@ -108,6 +116,23 @@ std::optional<ProbeReply> decode_probe_reply(std::span<const std::uint8_t> bytes
   reply.received = get<8>(bytes, kReplyReceived);
   reply.replied = get<8>(bytes, kReplyReplied);
   return reply;
+}
+
+std::array<std::uint8_t, kProbeSize> encode(const Knock& knock) {
+  std::array<std::uint8_t, kProbeSize> out{};
+  encode(Header{Type::knock, knock.flow_id, knock.number, 0, 0}, out);
+  put(out, kProbeSecret, knock.secret);
+  return out;
+}
+
+std::optional<Knock> decode_knock(std::span<const std::uint8_t> bytes) {
+  const auto header = decode_header(bytes);
+  if (!header || header->type != Type::knock || bytes.size() != kProbeSize) return std::nullopt;
+  Knock knock;
+  knock.flow_id = header->flow_id;
+  knock.number = header->sequence;
+  get(bytes, kProbeSecret, knock.secret);
+  return knock;
 }
 
 std::uint16_t encode_lateness(std::int64_t nanoseconds) {

@@ -23,7 +23,7 @@ inline constexpr std::uint16_t kVersion = 1;
 
 inline constexpr std::size_t kPreambleSize = 16;  // magic, version, reserved, head's length
 inline constexpr std::size_t kChecksumSize = 8;
-inline constexpr std::size_t kMaxHead = 4096;
+inline constexpr std::size_t kMaxHead = std::size_t{64} << 10;  // a specification with its models and names
 inline constexpr std::size_t kBlockHeaderSize = 120;
 inline constexpr std::size_t kMaxPayload = std::size_t{1} << 20;
 inline constexpr std::size_t kFullBlock = std::size_t{64} << 10;  // a writer starts another one at this size

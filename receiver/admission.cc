@@ -17,7 +17,7 @@ std::string beyond_bitrate(double bitrate_bps, const ReceiverLimits& limits) {
   return {};
 }
 
-std::string beyond(const UdpFlowSpec& spec, const ReceiverLimits& limits) {
+std::string beyond(const PacketFlowSpec& spec, const ReceiverLimits& limits) {
   if (limits.rate_pps > 0) {
     const std::string limit = "the receiver's limit of " + number(limits.rate_pps) + " (rate)";
     if (spec.rate_pps == 0) return "a flow as fast as can be is beyond " + limit + ": give it a rate";

@@ -23,8 +23,8 @@ class ConnectionServedFlow::PathEvents : public FlowListener {
                       const Stamping& stamping) override {
     flow_->confirm_path(attempt, arrived_at, seen_from, stamping);
   }
-  void interval(UdpInterval&&) override {}
-  void finished(ReceiverTime, std::uint32_t, const Arrivals&, std::unique_ptr<decoder::RecordWriter>) override {}
+  void interval(PacketInterval&&) override {}
+  void finished(const FlowEnd&, std::unique_ptr<decoder::RecordWriter>) override {}
 
  private:
   std::shared_ptr<ConnectionServedFlow> flow_;

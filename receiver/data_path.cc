@@ -69,6 +69,10 @@ void DataPath::start(const decoder::FlowStart& start, std::unique_ptr<decoder::R
   worker_of(start.flow_id).start(std::move(intake), std::move(told));
 }
 
+void DataPath::knock(const packet::Knock& knock, const traffic::Address& to) {
+  worker_of(knock.flow_id).knock(knock, to);
+}
+
 void DataPath::done(std::uint32_t flow_id, std::uint64_t sent_packets) {
   worker_of(flow_id).done(flow_id, sent_packets);
 }

@@ -46,6 +46,8 @@ class DataPath {
   /// `told` on the worker's thread, or on this one when there is no memory for the flow's statistics.
   void start(const decoder::FlowStart& start, std::unique_ptr<decoder::RecordWriter> writer,
              std::function<void(const Started&)> told);
+  /// Sends a knock by the flow's socket, so from the data port.
+  void knock(const packet::Knock& knock, const traffic::Address& to);
   void done(std::uint32_t flow_id, std::uint64_t sent_packets);
   /// Ends the flow if it runs, and forgets it. `told` on the worker's thread: how many exchanges were answered.
   void remove(std::uint32_t flow_id, std::function<void(std::uint64_t answered)> told = {});

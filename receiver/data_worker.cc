@@ -87,6 +87,7 @@ void DataWorker::start(FlowIntake intake, std::function<void(const Started&)> to
     if (shared->coalesced) count_at_hook(*shared);
     held->flow->start(std::move(*shared));
     ++socket.running;
+    if (held->flow->echoes()) ++socket.echoing;
     for (auto& [id, other] : flows_) {
       if (&other.socket == &socket && other.flow->started()) other.flow->shares_socket_with(socket.running);
     }
@@ -126,6 +127,12 @@ void DataWorker::remove(std::uint32_t flow_id, std::function<void(std::uint64_t 
       forget(flow_id);
     }
     if (told) told(answered);
+  });
+}
+
+void DataWorker::knock(const packet::Knock& knock, const traffic::Address& to) {
+  post([this, knock, to] {
+    if (Held* held = find(knock.flow_id)) held->socket.socket.send(packet::encode(knock), to);
   });
 }
 
@@ -179,8 +186,22 @@ bool DataWorker::take_batch(Socket& socket) {
   // The whole batch came into the application's hands at once.
   const ReceiverTime now = receiver_now();
   if (netstamp_) realtime_offset_ = traffic::realtime_offset();
+  if (socket.echoing > 0) send_back(socket, batch);  // first, so that the round trip holds little of this end
   for (const traffic::Datagram& arrived : batch) take(socket, arrived, now);
   return batch.size() == socket.socket.batch();
+}
+
+void DataWorker::send_back(Socket& socket, std::span<const traffic::Datagram> batch) {
+  std::size_t queued = 0;
+  for (const traffic::Datagram& arrived : batch) {
+    const auto header = packet::decode_header(arrived.bytes);
+    if (!header || header->type != packet::Type::data) continue;
+    Held* held = find(header->flow_id);
+    if (held == nullptr || &held->socket != &socket || !held->flow->echoes(arrived)) continue;
+    socket.socket.queue_echo(arrived);
+    echoed_[queued++] = held->flow.get();
+  }
+  for (const std::size_t refused : socket.socket.send_echoes()) echoed_[refused]->count_unsent_echo();
 }
 
 void DataWorker::take(Socket& socket, const traffic::Datagram& arrived, ReceiverTime now) {
@@ -291,7 +312,10 @@ DataWorker::Held* DataWorker::find(std::uint32_t flow_id) {
 void DataWorker::forget(std::uint32_t flow_id) {
   const auto found = flows_.find(flow_id);
   Socket& socket = found->second.socket;
-  if (found->second.flow->started()) --socket.running;
+  if (found->second.flow->started()) {
+    --socket.running;
+    if (found->second.flow->echoes()) --socket.echoing;
+  }
   if (&socket == &coalescing_) ladder_.forget_flow(flow_id);
   flows_.erase(found);
   const std::scoped_lock lock(mailbox_mutex_);

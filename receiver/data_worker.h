@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
 #include <queue>
+#include <span>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -57,6 +59,7 @@ class DataWorker {
   void start(FlowIntake intake, std::function<void(const Started&)> told);
   void done(std::uint32_t flow_id, std::uint64_t sent_packets);
   void remove(std::uint32_t flow_id, std::function<void(std::uint64_t answered)> told);
+  void knock(const packet::Knock& knock, const traffic::Address& to);
 
  private:
   struct Socket {
@@ -64,6 +67,7 @@ class DataWorker {
     traffic::DataSocket socket;
     std::uint64_t drops = 0;    // as last shared out
     std::uint32_t running = 0;  // flows that take packets
+    std::uint32_t echoing = 0;  // of these: whose packets go back
   };
   struct Held {
     std::unique_ptr<Flow> flow;
@@ -81,6 +85,7 @@ class DataWorker {
   void run(const std::stop_token& stop);
   void read_mailbox();
   bool take_batch(Socket& socket);
+  void send_back(Socket& socket, std::span<const traffic::Datagram> batch);
   void take(Socket& socket, const traffic::Datagram& arrived, ReceiverTime now);
   std::size_t take_data(const packet::Header& header, const traffic::Datagram& arrived, const Flow*& counted,
                         ReceiverTime now);
@@ -101,6 +106,7 @@ class DataWorker {
   bool netstamp_ = false;
   nanoseconds realtime_offset_{0};  // of the batch in hand, while netstamp_ is on
   std::unordered_map<std::uint32_t, Held> flows_;
+  std::array<Flow*, traffic::DataSocket::kBatch> echoed_{};  // whose packets send_back() sends, by their order
   std::priority_queue<Alarm, std::vector<Alarm>, std::greater<>> alarms_;
 
   traffic::FileDescriptor bell_;

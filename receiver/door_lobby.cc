@@ -13,13 +13,6 @@ namespace paceline::receiver {
 
 namespace {
 
-/// In a time that does not depend on where the two differ.
-bool equal_secrets(const packet::Secret& a, const packet::Secret& b) {
-  std::uint8_t difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) difference = static_cast<std::uint8_t>(difference | (a[i] ^ b[i]));
-  return difference == 0;
-}
-
 void close_guest(Guest& guest) {
   const std::scoped_lock lock(guest.mutex);
   guest.socket = {};
@@ -56,7 +49,7 @@ std::shared_ptr<DoorFlow> Lobby::find(const packet::Probe& probe) const {
     if (found == flows_.end()) return nullptr;
     flow = found->second.flow;
   }
-  return equal_secrets(probe.secret, flow->secret) ? flow : nullptr;
+  return packet::equal(probe.secret, flow->secret) ? flow : nullptr;
 }
 
 std::uint64_t Lobby::answered(std::uint32_t flow_id) const {

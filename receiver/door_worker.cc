@@ -25,7 +25,8 @@ using traffic::Address;
 using traffic::FileDescriptor;
 
 // What an event is of: these, or else the guest of that number.
-constexpr std::uint64_t kListening = 0, kBell = 1, kFirstGuest = 2;
+constexpr std::uint64_t kBell = 0, kListening = 1, kMostListening = 2;  // sockets that listen, one after the other
+constexpr std::uint64_t kFirstGuest = kListening + kMostListening;
 
 // Connections accepted in a row before those that wait get their turn.
 constexpr int kAcceptsInARow = 64;
@@ -87,14 +88,14 @@ int milliseconds_until(ReceiverTime time, ReceiverTime now) {
 
 }  // namespace
 
-DoorWorker::DoorWorker(int listening, Lobby& lobby)
+DoorWorker::DoorWorker(const std::vector<int>& listening, Lobby& lobby)
     : listening_(listening),
       lobby_(lobby),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       bell_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!epoll_ || !bell_) throw SetupError("epoll: " + std::generic_category().message(errno));
   watch_for(epoll_.get(), bell_.get(), kBell, EPOLLIN);
-  watch_for(epoll_.get(), listening_, kListening, EPOLLIN | EPOLLEXCLUSIVE);
+  listen();
 }
 
 DoorWorker::~DoorWorker() {
@@ -124,8 +125,8 @@ void DoorWorker::run(const std::stop_token& stop) {
     const int count = epoll_wait(epoll_.get(), events.data(), kEvents, milliseconds_until(next, now));
     for (int i = 0; i < count; ++i) {
       const std::uint64_t number = events[static_cast<std::size_t>(i)].data.u64;
-      if (number == kListening) {
-        accept_some();
+      if (number >= kListening && number < kFirstGuest) {
+        accept_some(listening_[number - kListening]);
       } else if (number == kBell) {
         eventfd_t rings = 0;
         eventfd_read(bell_.get(), &rings);
@@ -136,9 +137,14 @@ void DoorWorker::run(const std::stop_token& stop) {
   }
 }
 
-void DoorWorker::accept_some() {
+void DoorWorker::listen() {
+  for (std::size_t i = 0; i < listening_.size(); ++i)
+    watch_for(epoll_.get(), listening_[i], kListening + i, EPOLLIN | EPOLLEXCLUSIVE);
+}
+
+void DoorWorker::accept_some(int listening) {
   for (int i = 0; i < kAcceptsInARow; ++i) {
-    FileDescriptor connection(accept4(listening_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    FileDescriptor connection(accept4(listening, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (connection) {
       take(std::move(connection));
       continue;
@@ -147,10 +153,10 @@ void DoorWorker::accept_some() {
     const bool exhausted = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
     if (!exhausted) continue;  // this connection's own error: it ended before it was taken
     // The kernel says so before it looks whether there is a connection at all.
-    pollfd queue{listening_, POLLIN, 0};
+    pollfd queue{listening, POLLIN, 0};
     if (poll(&queue, 1, 0) != 1) return;
     if (lobby_.close_oldest_stranger()) continue;
-    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listening_, nullptr);
+    for (const int each : listening_) epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, each, nullptr);
     listen_again_at_ = receiver_now() + kPause;
     return;
   }
@@ -159,7 +165,7 @@ void DoorWorker::accept_some() {
 void DoorWorker::listen_again(ReceiverTime now) {
   if (now < listen_again_at_) return;
   listen_again_at_ = ReceiverTime::max();
-  watch_for(epoll_.get(), listening_, kListening, EPOLLIN | EPOLLEXCLUSIVE);
+  listen();
 }
 
 /// Mostly the probe is there already; then an exchange is over without further ado.

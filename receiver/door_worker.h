@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "paceline/clock.h"
 #include "receiver/door_lobby.h"
@@ -18,8 +19,8 @@ namespace paceline::receiver {
 /// A thread that accepts connections of the data port and answers probes on them.
 class DoorWorker {
  public:
-  /// `listening` is non-blocking and shared with other workers. Throws SetupError.
-  DoorWorker(int listening, Lobby& lobby);
+  /// The `listening` sockets are non-blocking and shared with other workers. Throws SetupError.
+  DoorWorker(const std::vector<int>& listening, Lobby& lobby);
   ~DoorWorker();
   DoorWorker(const DoorWorker&) = delete;
   DoorWorker& operator=(const DoorWorker&) = delete;
@@ -30,7 +31,8 @@ class DoorWorker {
 
  private:
   void run(const std::stop_token& stop);
-  void accept_some();
+  void listen();
+  void accept_some(int listening);
   void listen_again(ReceiverTime now);
   void take(traffic::FileDescriptor connection);
   std::shared_ptr<Guest> welcome(traffic::FileDescriptor connection, const ProbeReader& reader);
@@ -40,7 +42,7 @@ class DoorWorker {
              ReceiverTime received);
   void dismiss(Guest& guest);
 
-  int listening_;
+  std::vector<int> listening_;
   Lobby& lobby_;
   const StampLadder* ladder_ = nullptr;
   traffic::FileDescriptor epoll_;

@@ -21,7 +21,7 @@ bool equal_secrets(const std::array<std::uint8_t, kSize>& a, const std::array<st
 
 }  // namespace
 
-Flow::Flow(std::uint32_t id, const packet::Secret& secret, const UdpFlowSpec& spec,
+Flow::Flow(std::uint32_t id, const packet::Secret& secret, const PacketFlowSpec& spec,
            std::unique_ptr<FlowListener> listener)
     : id_(id), secret_(secret), spec_(spec), listener_(std::move(listener)) {}
 
@@ -116,7 +116,16 @@ void Flow::start(FlowIntake intake) {
   arrivals_.coalesced = intake.coalesced;
   data_read_ = probes_read_ = 0;
   decoder_ = std::move(intake.decoder);
-  decoder_->report_to([this](UdpInterval&& interval) { listener_->interval(std::move(interval)); });
+  decoder_->report_to([this](PacketInterval&& interval) { listener_->interval(std::move(interval)); });
+}
+
+bool Flow::echoes(const traffic::Datagram& packet) const {
+  return echoes() && started() && !finished_ && packet.from == bound_->from && may_have(packet.bytes.size());
+}
+
+// A model or a trace makes packets of any size up to the largest.
+bool Flow::may_have(std::size_t size) const {
+  return spec_.model || spec_.trace ? size <= spec_.size : size == spec_.size;
 }
 
 std::size_t Flow::data(const packet::Header& first, const traffic::Datagram& arrived, ReceiverTime rx_tc,
@@ -124,7 +133,7 @@ std::size_t Flow::data(const packet::Header& first, const traffic::Datagram& arr
   if (!started() || finished_) return 1;
   const std::size_t size = std::min(arrived.segment, arrived.bytes.size());
   const bool ours = arrived.from == bound_->from;
-  if (!ours || size != spec_.size) {
+  if (!ours || !may_have(size)) {
     ++data_read_;
     count(ours ? decoder::Counted::invalid : decoder::Counted::unbound, 1, now);
     return 1;
@@ -208,7 +217,7 @@ void Flow::finish(ReceiverTime now) {
   }
   decoder_->finish(sent_, now);
   finished_ = true;
-  listener_->finished(now, socket_flows_, arrivals_, std::move(writer_));
+  listener_->finished({now, socket_flows_, arrivals_, echoes_unsent_}, std::move(writer_));
 }
 
 }  // namespace paceline::receiver

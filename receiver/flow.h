@@ -18,6 +18,14 @@
 
 namespace paceline::receiver {
 
+/// What only a flow's end tells.
+struct FlowEnd {
+  ReceiverTime when{};
+  std::uint32_t socket_flows = 0;
+  Arrivals arrivals;
+  std::uint64_t echoes_unsent = 0;
+};
+
 /// Told what happens to a flow on the data path, on its worker's thread.
 class FlowListener {
  public:
@@ -25,10 +33,9 @@ class FlowListener {
   /// A probe came from an address that none had come from before, and will be answered.
   virtual void path_confirmed(std::uint32_t attempt, const traffic::Address& arrived_at,
                               const traffic::Address& seen_from, const Stamping& stamping) = 0;
-  virtual void interval(UdpInterval&& interval) = 0;
+  virtual void interval(PacketInterval&& interval) = 0;
   /// The last interval was reported. The writer, if there is one, waits for its tail.
-  virtual void finished(ReceiverTime when, std::uint32_t socket_flows, const Arrivals& arrivals,
-                        std::unique_ptr<decoder::RecordWriter> writer) = 0;
+  virtual void finished(const FlowEnd& end, std::unique_ptr<decoder::RecordWriter> writer) = 0;
 };
 
 /// What a flow takes packets with; made before its worker's thread, which must not be held up, gets it.
@@ -56,7 +63,8 @@ class Flow {
   static constexpr std::chrono::milliseconds kShortestWait{200};
   static constexpr std::chrono::milliseconds kLongestWait{2000};
 
-  Flow(std::uint32_t id, const packet::Secret& secret, const UdpFlowSpec& spec, std::unique_ptr<FlowListener> listener);
+  Flow(std::uint32_t id, const packet::Secret& secret, const PacketFlowSpec& spec,
+       std::unique_ptr<FlowListener> listener);
   /// A flow of exchanges: once bound, a probe that shows the bound nonce and comes from any port of the bound address
   /// is answered and counted. It is never started.
   Flow(std::uint32_t id, const packet::Secret& secret, const ConnectionFlowSpec& spec,
@@ -92,6 +100,11 @@ class Flow {
   /// The data packets of this flow at the head of what arrived together: one, or more that continue it. `first` is the
   /// first one's header, `rx_tc` their stamp by the flow's rung, kNoStamp if there is none. Returns how many it took.
   std::size_t data(const packet::Header& first, const traffic::Datagram& arrived, ReceiverTime rx_tc, ReceiverTime now);
+  /// Whether its packets go back to its sender (Meter::round_trip).
+  bool echoes() const { return spec_.meter == Meter::round_trip && !exchanges_; }
+  /// Whether this one does: it is what the flow may send, from where the flow is bound to.
+  bool echoes(const traffic::Datagram& packet) const;
+  void count_unsent_echo() { ++echoes_unsent_; }
   /// They came in one more packet buffer.
   void count_buffer() { ++arrivals_.skbs; }
 
@@ -122,10 +135,11 @@ class Flow {
     bool told = false;  // to the listener
   };
 
-  static constexpr std::size_t kMostInARun = UdpFlowSpec::kMaxBatch;
+  static constexpr std::size_t kMostInARun = PacketFlowSpec::kMaxBatch;
 
   packet::ProbeReply reply_to(const packet::Probe& probe, const packet::Nonce& nonce) const;
   ProbedAddress* remember(const traffic::Datagram& datagram);
+  bool may_have(std::size_t size) const;
   std::size_t take_one(const decoder::PacketObservation& seen);
   std::size_t take_run(decoder::PacketObservation first, std::span<const std::uint8_t> packets);
   void count(decoder::Counted what, std::uint64_t number, ReceiverTime now);
@@ -133,7 +147,7 @@ class Flow {
 
   std::uint32_t id_;
   packet::Secret secret_;
-  UdpFlowSpec spec_;
+  PacketFlowSpec spec_;
   bool exchanges_ = false;
   std::unique_ptr<FlowListener> listener_;
 
@@ -152,6 +166,7 @@ class Flow {
   std::uint64_t data_read_ = 0;  // datagrams with the flow's id since the start, whoever sent them
   std::uint64_t probes_read_ = 0;
   Arrivals arrivals_;
+  std::uint64_t echoes_unsent_ = 0;
   std::uint32_t socket_flows_ = 1;
 
   std::optional<std::uint64_t> sent_;  // told by FlowDone

@@ -10,32 +10,12 @@
 
 #include "proto/packet.h"
 #include "signalling/channel.h"
+#include "signalling/first_byte.h"
 
 namespace paceline::receiver {
 
-namespace {
-
 using asio::ip::tcp;
 using Clock = std::chrono::steady_clock;
-
-/// The first byte that comes, left unread; nothing if none does in time.
-asio::awaitable<std::optional<std::uint8_t>> first_byte(tcp::socket& socket, Clock::duration limit) {
-  asio::steady_timer deadline(socket.get_executor(), limit);
-  const auto alive = std::make_shared<bool>(true);
-  deadline.async_wait([&socket, alive](const asio::error_code& cancelled) {
-    asio::error_code ignored;
-    if (!cancelled && *alive) socket.cancel(ignored);
-  });
-  asio::error_code error;
-  std::uint8_t byte = 0;
-  const std::size_t count = co_await socket.async_receive(asio::buffer(&byte, 1), tcp::socket::message_peek,
-                                                          asio::redirect_error(asio::use_awaitable, error));
-  *alive = false;
-  if (error || count == 0) co_return std::nullopt;
-  co_return byte;
-}
-
-}  // namespace
 
 Listener::Listener(tcp::acceptor acceptor, Service& service, std::function<void()> over)
     : acceptor_(std::move(acceptor)), service_(service), over_(std::move(over)), idle_(acceptor_.get_executor()) {}
@@ -95,15 +75,34 @@ void Listener::open(tcp::socket socket) {
 }
 
 asio::awaitable<void> Listener::serve(Entry connection) {
-  const auto byte = co_await first_byte(connection->socket, signalling::kHandshakeTime);
+  const auto byte = co_await signalling::first_byte(connection->socket, signalling::kHandshakeTime);
   if (!byte) co_return;
   if (*byte == packet::kMagic) {
     // A data connection that found no other way in.
     service_.door.adopt(traffic::FileDescriptor(connection->socket.release()));
     co_return;
   }
-  const auto channel = signalling::Channel::create(std::move(connection->socket), signalling::kMaxRequest);
-  connection->session = std::make_shared<Session>(channel, service_);
+  co_await run_session(connection, Session::Opened::by_sender);
+}
+
+asio::awaitable<bool> Listener::serve_dialled(tcp::socket socket) {
+  if (stopped()) co_return false;
+  const Entry entry = connections_.insert(connections_.end(), {std::move(socket), nullptr});
+  std::exception_ptr failure;
+  try {
+    co_await run_session(entry, Session::Opened::by_us);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  const bool welcomed = entry->session && entry->session->welcomed();
+  closed(entry);
+  if (failure) std::rethrow_exception(failure);
+  co_return welcomed;
+}
+
+asio::awaitable<void> Listener::run_session(Entry connection, Session::Opened opened) {
+  const auto channel = signalling::Channel::create(std::move(connection->socket), signalling::kMaxOpening);
+  connection->session = std::make_shared<Session>(channel, service_, opened);
   co_await connection->session->run();
 }
 

@@ -16,7 +16,7 @@
 namespace paceline::receiver {
 
 /// Takes the connections of the signalling port: gives those that begin with a packet to the door, and each other one a
-/// session.
+/// session; and those that were dialled.
 class Listener {
  public:
   /// Connections that have not shaken hands; the oldest makes room for one more.
@@ -27,6 +27,10 @@ class Listener {
 
   /// Until stop(). Throws what an observer throws.
   asio::awaitable<void> accept_forever();
+
+  /// Serves a sender over a connection that was dialled, until it is over. Whether it shook hands.
+  asio::awaitable<bool> serve_dialled(asio::ip::tcp::socket socket);
+  bool stopped() const { return !acceptor_.is_open(); }
 
   /// Stops when there was no session for so long. Until stop().
   asio::awaitable<void> stop_when_idle_for(nanoseconds time);
@@ -42,6 +46,7 @@ class Listener {
   using Entry = std::list<Connection>::iterator;
 
   void open(asio::ip::tcp::socket socket);
+  asio::awaitable<void> run_session(Entry connection, Session::Opened opened);
   asio::awaitable<void> serve(Entry connection);
   void closed(Entry connection);
   void make_room();

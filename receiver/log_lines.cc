@@ -27,7 +27,7 @@ std::string partial(const Result& flow) {
 
 }  // namespace
 
-std::string describe_start(const UdpFlowResult& flow) {
+std::string describe_start(const PacketFlowResult& flow) {
   return fmt::format("flow {:08x}: UDP, {} bytes, {}, {}, stamped by {}", flow.flow_id, flow.spec.size,
                      rate(flow.spec.rate_pps, "packets/s"), length(flow.spec), to_string(flow.stamping.hook));
 }
@@ -44,7 +44,7 @@ std::string describe_start(const ConnectionFlowResult& flow) {
                      length(flow.spec));
 }
 
-std::string describe_end(const UdpFlowResult& flow) {
+std::string describe_end(const PacketFlowResult& flow) {
   return fmt::format("flow {:08x}: received {}, lost {}{}", flow.flow_id, flow.received.packets, flow.received.lost,
                      partial(flow));
 }

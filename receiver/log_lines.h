@@ -9,11 +9,11 @@
 
 namespace paceline::receiver {
 
-std::string describe_start(const UdpFlowResult& flow);
+std::string describe_start(const PacketFlowResult& flow);
 std::string describe_start(const TcpFlowResult& flow);
 std::string describe_start(const ConnectionFlowResult& flow);
 
-std::string describe_end(const UdpFlowResult& flow);
+std::string describe_end(const PacketFlowResult& flow);
 std::string describe_end(const TcpFlowResult& flow);
 std::string describe_end(const ConnectionFlowResult& flow);
 

@@ -19,8 +19,12 @@ namespace {
 class Log : public paceline::ReceiverObserver {
  public:
   void listening(std::uint16_t port, std::uint16_t data_port) override {
-    std::cerr << "listening: signalling port " << port << "/tcp, data port " << data_port << "/udp and /tcp"
-              << std::endl;
+    if (port != 0) {
+      std::cerr << "listening: signalling port " << port << "/tcp, data port " << data_port << "/udp and /tcp"
+                << std::endl;
+    } else {
+      std::cerr << "dialling out: nobody may dial in; data port " << data_port << "/udp and /tcp" << std::endl;
+    }
   }
 
   void stamping(paceline::Hook hook, const std::vector<std::string>& interfaces, const std::string& reason) override {
@@ -28,6 +32,10 @@ class Log : public paceline::ReceiverObserver {
     for (std::size_t i = 0; i < interfaces.size(); ++i) std::cerr << (i == 0 ? " on " : ", ") << interfaces[i];
     if (!reason.empty()) std::cerr << "; " << reason;
     std::cerr << std::endl;
+  }
+
+  void dial_failed(const std::string& sender, const std::string& why) override {
+    std::cerr << "dialling " << sender << ": " << why << "; it is tried again" << std::endl;
   }
 
   void session_opened(const std::string& peer) override { std::cerr << "session " << peer << ": opened" << std::endl; }

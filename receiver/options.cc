@@ -15,7 +15,8 @@ namespace paceline::receiver {
 
 namespace {
 
-constexpr int kUsage = 2;
+constexpr int kSetupFailed = 1, kUsage = 2;
+constexpr std::uint16_t kSenderPort = 8997;  // at which a sender waits, as D-ITG's does
 
 /// "udp=30899,tcp=30899", or "30899" for both: the data port as senders see it.
 void parse_advertised(const std::vector<std::string>& parts, ReceiverSpec& spec) {
@@ -45,6 +46,21 @@ CLI::Option* add_quantity(CLI::App& app, const std::string& name, Parse parse, c
       help);
 }
 
+/// The same for an option that may be repeated.
+template <class Parse>
+CLI::Option* add_list(CLI::App& app, const std::string& name, Parse parse, const std::string& help) {
+  return app.add_option_function<std::vector<std::string>>(
+      name,
+      [name, parse](const std::vector<std::string>& texts) {
+        try {
+          for (const std::string& text : texts) parse(text);
+        } catch (const UsageError& error) {
+          throw CLI::ValidationError(name, error.what());
+        }
+      },
+      help);
+}
+
 }  // namespace
 
 std::optional<int> parse_options(int argc, char** argv, ReceiverSpec& spec) {
@@ -54,6 +70,8 @@ std::optional<int> parse_options(int argc, char** argv, ReceiverSpec& spec) {
   std::vector<std::string> advertised;
   std::vector<std::string> hooks;
   std::string record_directory;
+  std::string key_file;
+  std::string key_name;
 
   app.option_defaults()->group("Addresses");
   app.add_option("--bind", spec.bind, "Address to listen on (default: all, IPv4 and IPv6)")->type_name("ADDR");
@@ -72,6 +90,15 @@ std::optional<int> parse_options(int argc, char** argv, ReceiverSpec& spec) {
       ->envname("PACELINE_ADVERTISE")
       ->type_name("udp=PORT,tcp=PORT");
 
+  app.option_defaults()->group("Passive mode: where only this side can open connections");
+  add_list(
+      app, "--dial", [&spec](const std::string& text) { spec.dial.push_back(parse_endpoint(text, kSenderPort)); },
+      "Open the signalling connection to a sender that waits\n(paceline-send ... --listen PORT), again and again; may "
+      "be "
+      "repeated\n(port: default 8997)")
+      ->type_name("HOST[:PORT]");
+  app.add_flag("--dial-only", spec.dial_only, "Serve nobody who dials in")->needs("--dial");
+
   app.option_defaults()->group("Running");
   app.add_option("--workers", spec.workers, "Threads for data (default: one a CPU that it may use)")
       ->check(CLI::Range(1, 1024).description(""))
@@ -85,6 +112,15 @@ std::optional<int> parse_options(int argc, char** argv, ReceiverSpec& spec) {
       },
       "End when there was no sender for so long (default: never)")
       ->type_name("TIME");
+
+  app.option_defaults()->group("Keys");
+  app.add_option("--key-file", key_file,
+                 "Serve only senders that have one of its keys, lines of NAME SECRET:\n"
+                 "echo \"lab $(openssl rand -base64 32)\" > keys; chmod 600 keys\n"
+                 "(environment: PACELINE_KEY_FILE; default: everybody is served)")
+      ->envname("PACELINE_KEY_FILE")
+      ->type_name("FILE");
+  app.add_option("--key", key_name, "Only the file's key of this name (default: all)")->type_name("NAME");
 
   app.option_defaults()->group("Receive stamps");
   app.add_option("--tc", spec.tc,
@@ -145,6 +181,17 @@ std::optional<int> parse_options(int argc, char** argv, ReceiverSpec& spec) {
   } catch (const UsageError& error) {
     std::cerr << "--advertise: " << error.what() << "\nRun with --help for more information.\n";
     return kUsage;
+  }
+  try {
+    if (!key_name.empty() && key_file.empty()) throw UsageError("--key names a key of --key-file: give both");
+    if (!key_file.empty()) spec.keys = read_key_file(key_file);
+    if (!key_name.empty()) spec.keys = {choose_key(spec.keys, key_name)};
+  } catch (const UsageError& error) {
+    std::cerr << "paceline-recv: " << error.what() << '\n';
+    return kUsage;
+  } catch (const FileError& error) {
+    std::cerr << "paceline-recv: " << error.what() << '\n';
+    return kSetupFailed;
   }
   const auto allowed = [&](const char* hook) {
     return hooks.empty() || std::find(hooks.begin(), hooks.end(), hook) != hooks.end();

@@ -6,12 +6,14 @@
 #include <asio/thread_pool.hpp>
 #include <exception>
 #include <filesystem>
+#include <list>
 #include <memory>
 
 #include "paceline/endpoint.h"
 #include "paceline/error.h"
 #include "paceline/receiver.h"
 #include "receiver/data_path.h"
+#include "receiver/dialler.h"
 #include "receiver/listener.h"
 #include "receiver/service.h"
 #include "receiver/stamping.h"
@@ -37,7 +39,8 @@ tcp::endpoint listen_endpoint(const ReceiverSpec& spec, bool ipv6) {
   return {address, spec.port};
 }
 
-/// All addresses of both families where the host has IPv6, else IPv4 alone.
+/// All addresses of both families where the host has IPv6, else IPv4 alone. A receiver that only dials keeps its port
+/// to itself, and refuses whoever comes there.
 tcp::acceptor listen(asio::io_context& io, const ReceiverSpec& spec) {
   asio::error_code error;
   tcp::acceptor acceptor(io);
@@ -51,7 +54,7 @@ tcp::acceptor listen(asio::io_context& io, const ReceiverSpec& spec) {
   if (!error && spec.bind.empty() && endpoint.protocol() == tcp::v6())
     acceptor.set_option(asio::ip::v6_only(false), error);
   if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(tcp::acceptor::max_listen_connections, error);
+  if (!error && !spec.dial_only) acceptor.listen(tcp::acceptor::max_listen_connections, error);
   if (error) {
     const bool in_use = error == asio::error::address_in_use;
     throw SetupError("signalling port " + to_string(Endpoint{spec.bind.empty() ? "*" : spec.bind, spec.port}) +
@@ -74,9 +77,18 @@ std::unique_ptr<TcpDoor> open_data_port(const ReceiverSpec& spec, const traffic:
   }
 }
 
+void check(const ReceiverSpec& spec) {
+  if (spec.dial_only && spec.dial.empty()) throw UsageError("nobody could be served: dial only, and nobody to dial");
+  for (const Endpoint& sender : spec.dial) {
+    if (sender.host.empty() || sender.port == 0)
+      throw UsageError("a sender to dial is a HOST and a port from 1 to 65535, not '" + to_string(sender) + "'");
+  }
+}
+
 }  // namespace
 
 void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, const std::stop_token& stop) {
+  check(spec);
   asio::io_context io(1);
   if (spec.record_directory) {
     std::error_code error;
@@ -87,6 +99,7 @@ void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, c
   // Ports first, so that nothing is attached for a receiver that cannot start.
   tcp::acceptor acceptor = listen(io, spec);
   const std::uint16_t port = acceptor.local_endpoint().port();
+  const bool only_local = acceptor.local_endpoint().address().is_loopback();
   traffic::WorkerOptions workers;
   workers.count = spec.workers;
   auto closed_door = open_data_port(spec, workers);
@@ -97,18 +110,21 @@ void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, c
   const traffic::ClockIdentity clock = traffic::read_clock_identity();
   DataPath data_path(spec.bind, data_port, workers, ladder, clock.monotonic_offset);
   door->open(ladder);
+  traffic::RecordReader records(workers);
 
   asio::thread_pool file_worker(1);
   Service service{.spec = spec,
                   .observer = observer,
                   .data_path = data_path,
                   .door = *door,
+                  .records = records,
                   .ladder = ladder,
                   .file_worker = file_worker,
                   .data_port = data_port,
                   .workers = workers,
                   .clock = clock,
                   .host = traffic::this_host(),
+                  .impostors = {},
                   .flow_ids = {},
                   .sessions_by_client = {}};
   Listener listener(std::move(acceptor), service, [&] {
@@ -119,12 +135,20 @@ void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, c
   observer.stamping(ladder.hook(), ladder.interfaces(), ladder.reason());
   for (const std::string& warning : ladder.warnings()) observer.warning(warning);
   for (const std::string& warning : data_path.warnings()) observer.warning(warning);
-  observer.listening(port, data_port);
+  if (spec.keys.empty() && !only_local && !spec.dial_only)
+    observer.warning("no keys: whoever reaches port " + std::to_string(port) +
+                     "/tcp is served; see --key-file, or restrict access to it");
+  observer.listening(spec.dial_only ? 0 : port, data_port);
 
   const auto rethrow = [](const std::exception_ptr& failure) {
     if (failure) std::rethrow_exception(failure);
   };
-  asio::co_spawn(io, listener.accept_forever(), rethrow);
+  if (!spec.dial_only) asio::co_spawn(io, listener.accept_forever(), rethrow);
+  std::list<Dialler> diallers;
+  for (const Endpoint& sender : spec.dial) {
+    diallers.emplace_back(io, sender, listener, service);
+    asio::co_spawn(io, diallers.back().dial_forever(), rethrow);
+  }
   if (spec.idle_timeout > nanoseconds{0}) asio::co_spawn(io, listener.stop_when_idle_for(spec.idle_timeout), rethrow);
   const std::stop_callback on_stop(stop, [&] { asio::post(io, [&] { listener.stop("the receiver was stopped"); }); });
   std::exception_ptr observers;  // what an observer threw leaves serve(), but nothing that runs is left behind

@@ -3,6 +3,7 @@
 
 #include "proto/convert.h"
 #include "receiver/connection_served_flow.h"
+#include "receiver/record_served_flow.h"
 #include "receiver/tcp_served_flow.h"
 #include "receiver/udp_served_flow.h"
 #include "traffic/clock_source.h"
@@ -11,7 +12,8 @@ namespace paceline::receiver {
 
 namespace {
 
-// A flow starts within moments of its StartFlow: a start farther from now means that the clock map is wrong.
+// A flow starts within moments of its StartFlow, or of its delay after that: a start farther from now means that the
+// clock map is wrong.
 constexpr std::chrono::seconds kStartsWithin{60};
 
 }  // namespace
@@ -38,10 +40,11 @@ void ServedFlow::start(const wire::StartFlow& request) {
   agreed_.start = SenderTime{nanoseconds{request.start()}};
   agreed_.starts_at = ClockMap{agreed_.clock.offset}.to_receiver(agreed_.start);
   const nanoseconds ahead = agreed_.starts_at - traffic::now<ReceiverClock>();
-  if (std::chrono::abs(ahead) > kStartsWithin)
+  if (std::chrono::abs(ahead - delay_) > kStartsWithin)
     return refuse_start("by the flow's clock map it starts " +
                         std::to_string(std::chrono::duration_cast<std::chrono::seconds>(ahead).count()) +
-                        " s from now: the two clocks are not what the sender takes them for");
+                        " s from now" + (delay_ > nanoseconds{0} ? ", and not after its delay" : "") +
+                        ": the two clocks are not what the sender takes them for");
   phase_ = Phase::starting;
   begin(request);
 }
@@ -56,6 +59,7 @@ void ServedFlow::end(const std::string& why) {
 void ServedFlow::confirm_path(std::uint32_t attempt, const traffic::Address& arrived_at,
                               const traffic::Address& seen_from, const Stamping& stamping) {
   post([this, attempt, arrived_at, seen_from, stamping] {
+    probed_ = true;
     wire::Message message;
     wire::PathConfirmed& confirmed = *message.mutable_path_confirmed();
     confirmed.set_flow_id(id_);
@@ -124,8 +128,9 @@ std::shared_ptr<ServedFlow> make_served_flow(std::shared_ptr<FlowOwner> owner, s
     std::uint32_t id;
     const packet::Secret& secret;
 
-    std::shared_ptr<ServedFlow> operator()(const UdpFlowSpec& udp) const {
-      return std::make_shared<UdpServedFlow>(owner, id, secret, udp);
+    std::shared_ptr<ServedFlow> operator()(const PacketFlowSpec& packets) const {
+      if (packets.transport != Transport::udp) return std::make_shared<RecordServedFlow>(owner, id, secret, packets);
+      return std::make_shared<UdpServedFlow>(owner, id, secret, packets);
     }
     std::shared_ptr<ServedFlow> operator()(const TcpFlowSpec& tcp) const {
       return std::make_shared<TcpServedFlow>(owner, id, secret, tcp);
@@ -134,7 +139,9 @@ std::shared_ptr<ServedFlow> make_served_flow(std::shared_ptr<FlowOwner> owner, s
       return std::make_shared<ConnectionServedFlow>(owner, id, secret, connections);
     }
   };
-  return std::visit(Maker{std::move(owner), id, secret}, spec);
+  const auto flow = std::visit(Maker{std::move(owner), id, secret}, spec);
+  flow->expect_delay(std::visit([](const auto& kind) { return kind.delay; }, spec));
+  return flow;
 }
 
 }  // namespace paceline::receiver

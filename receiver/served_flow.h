@@ -51,6 +51,14 @@ class ServedFlow : public std::enable_shared_from_this<ServedFlow> {
   /// Ends it now; if it runs, with a partial summary for this reason.
   void end(const std::string& why);
 
+  /// Its start is to be so long after its StartFlow. Precondition: not asked to start.
+  void expect_delay(nanoseconds delay) { delay_ = delay; }
+
+  bool over() const { return phase_ == Phase::over; }
+
+  /// Whether a probe of it has come; knocks are of no more use then.
+  bool probed() const { return probed_ || phase_ != Phase::offered; }
+
   /// Offered for so long, and still not asked to start.
   bool unstarted_for(std::chrono::steady_clock::duration time) const {
     return phase_ == Phase::offered && std::chrono::steady_clock::now() - opened_ > time;
@@ -118,6 +126,8 @@ class ServedFlow : public std::enable_shared_from_this<ServedFlow> {
   packet::Secret secret_;
   std::chrono::steady_clock::time_point opened_ = std::chrono::steady_clock::now();
   Phase phase_ = Phase::offered;
+  nanoseconds delay_{0};
+  bool probed_ = false;
   Agreed agreed_;
   std::string ending_;
   asio::steady_timer overtime_;

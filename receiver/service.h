@@ -11,7 +11,9 @@
 #include "receiver/data_path.h"
 #include "receiver/stamping.h"
 #include "receiver/tcp_door.h"
+#include "signalling/impostors.h"
 #include "traffic/clock_exchange.h"
+#include "traffic/record_reader.h"
 #include "traffic/worker.h"
 
 namespace paceline::receiver {
@@ -22,12 +24,15 @@ struct Service {
   ReceiverObserver& observer;
   DataPath& data_path;
   TcpDoor& door;
+  traffic::RecordReader& records;
   const StampLadder& ladder;
   asio::thread_pool& file_worker;  // begins and ends record files, which may take as long as the disk does
   std::uint16_t data_port = 0;
   traffic::WorkerOptions workers;
   traffic::ClockIdentity clock;
   Host host;
+
+  signalling::Impostors impostors;
 
   // What is in use, held against the limits.
   std::unordered_set<std::uint32_t> flow_ids;

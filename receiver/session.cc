@@ -13,12 +13,15 @@
 #include "paceline/version.h"
 #include "proto/convert.h"
 #include "receiver/admission.h"
+#include "receiver/knocking.h"
+#include "signalling/handshake.h"
 #include "traffic/random.h"
 
 namespace paceline::receiver {
 
 using signalling::Channel;
 using signalling::ChannelError;
+using Clock = std::chrono::steady_clock;
 
 namespace {
 
@@ -43,7 +46,7 @@ std::string bytes_of(const packet::Secret& secret) { return {secret.begin(), sec
 /// Throws WireError.
 FlowSpec spec_of(const wire::OpenFlow& request) {
   switch (request.spec_case()) {
-    case wire::OpenFlow::kUdp: return wire::from_wire(request.udp());
+    case wire::OpenFlow::kPackets: return wire::from_wire(request.packets());
     case wire::OpenFlow::kTcp: return wire::from_wire(request.tcp());
     case wire::OpenFlow::kConnections: return wire::from_wire(request.connections());
     case wire::OpenFlow::SPEC_NOT_SET: break;
@@ -52,17 +55,31 @@ FlowSpec spec_of(const wire::OpenFlow& request) {
 }
 
 /// Why this host cannot run its side of such a flow; empty if it can.
-std::string beyond_host(const FlowSpec& spec) {
-  const auto* tcp = std::get_if<TcpFlowSpec>(&spec);
-  if (tcp == nullptr || tcp->direction != Direction::reverse || tcp->congestion.empty()) return {};
-  return traffic::congestion_refusal(tcp->congestion);
+std::string beyond_host(const PacketFlowSpec& packets, const Service& service) {
+  if (packets.transport == Transport::icmp) return "echo requests are for a kernel to answer, no receiver is asked";
+  if (packets.transport == Transport::sctp && !service.door.sctp_refusal().empty()) return service.door.sctp_refusal();
+  if (packets.transport != Transport::udp && service.ladder.tc_required())
+    return "the receiver requires TC stamps (--tc required), and records of a connection have none of their own";
+  return {};
+}
+
+std::string beyond_host(const TcpFlowSpec& tcp, const Service&) {
+  return tcp.direction == Direction::reverse && !tcp.congestion.empty() ? traffic::congestion_refusal(tcp.congestion)
+                                                                        : "";
+}
+
+std::string beyond_host(const ConnectionFlowSpec&, const Service&) { return {}; }
+
+std::string beyond_host(const FlowSpec& spec, const Service& service) {
+  return std::visit([&](const auto& flow) { return beyond_host(flow, service); }, spec);
 }
 
 }  // namespace
 
-Session::Session(std::shared_ptr<Channel> channel, Service& service)
+Session::Session(std::shared_ptr<Channel> channel, Service& service, Opened opened)
     : channel_(std::move(channel)),
       service_(service),
+      opened_(opened),
       peer_(endpoint_text(channel_->remote())),
       flows_ended_(channel_->executor()),
       idleness_(channel_->executor()) {}
@@ -94,7 +111,13 @@ asio::awaitable<void> Session::run() {
 }
 
 asio::awaitable<void> Session::handshake() {
-  co_await channel_->expect_preamble(signalling::kHandshakeTime);
+  // Not by ?: around co_await, which g++ 12 gets wrong.
+  if (opened_ == Opened::by_us) {
+    channel_->send_preamble();
+  } else {
+    co_await channel_->expect_preamble(signalling::kHandshakeTime);
+  }
+  const auto deadline = Clock::now() + signalling::kHandshakeTime;
   const wire::Message first = co_await channel_->receive(signalling::kHandshakeTime, false);
   if (!first.has_hello()) throw ChannelError("the first message is no Hello");
   const wire::Hello& hello = first.hello();
@@ -102,13 +125,8 @@ asio::awaitable<void> Session::handshake() {
     refuse(0, 0, reason);
     return ChannelError(reason);
   };
-  if (service_.sessions >= service_.spec.limits.sessions)
-    throw refuse_session("the receiver serves " + std::to_string(service_.spec.limits.sessions) +
-                         " sessions already, its limit (sessions)");
-  const auto client = service_.sessions_by_client.find(channel_->remote().address());
-  if (client != service_.sessions_by_client.end() && client->second >= service_.spec.limits.sessions_per_client)
-    throw refuse_session("the receiver serves " + std::to_string(client->second) +
-                         " sessions from your address already, its limit (sessions per client)");
+  const bool open = service_.spec.keys.empty();
+  if (const std::string why = open ? full() : ""; !why.empty()) throw refuse_session(why);
   if (hello.nonce().size() != packet::Nonce{}.size()) throw refuse_session("a nonce has 16 bytes");
   const std::uint32_t version = std::min(hello.highest_version(), signalling::kHighestVersion);
   if (version < std::max(hello.lowest_version(), signalling::kLowestVersion))
@@ -116,10 +134,13 @@ asio::awaitable<void> Session::handshake() {
                          " to " + std::to_string(hello.highest_version()) + ", this receiver " +
                          std::to_string(signalling::kLowestVersion) + " to " +
                          std::to_string(signalling::kHighestVersion));
+  if (signalling::for_runs(hello))
+    throw refuse_session("this is a receiver: runs are taken by paceline-send serve, port 8998 by default");
 
   wire::Message answer;
   wire::Welcome& welcome = *answer.mutable_welcome();
   welcome.set_version(version);
+  welcome.set_key_wanted(!open);
   welcome.mutable_limits()->set_flows(service_.spec.limits.flows_per_session);
   welcome.mutable_limits()->set_rate_pps(service_.spec.limits.rate_pps);
   welcome.mutable_limits()->set_duration(service_.spec.limits.duration.count());
@@ -130,7 +151,32 @@ asio::awaitable<void> Session::handshake() {
   wire::to_wire(service_.host, *welcome.mutable_host());
   welcome.set_program_version(std::string(kVersion));
   channel_->send(answer);
+  if (!open) co_await demand_key(deadline);
+  channel_->set_max_message(signalling::kMaxRequest);
   channel_->start_heartbeats();
+}
+
+asio::awaitable<void> Session::demand_key(Clock::time_point deadline) {
+  try {
+    co_await signalling::demand_key(*channel_, service_.spec.keys, deadline, [this] { return full(); });
+  } catch (const ChannelError& error) {
+    const bool impostor = std::string_view(error.what()) == frame::kNotAuthentic;
+    const std::string news = impostor ? service_.impostors.tell(peer_, Clock::now()) : "";
+    if (!news.empty()) service_.observer.warning(news);
+    throw;
+  }
+}
+
+// Why there is no place for one more session; empty if there is.
+std::string Session::full() const {
+  const ReceiverLimits& limits = service_.spec.limits;
+  if (service_.sessions >= limits.sessions)
+    return "the receiver serves " + std::to_string(limits.sessions) + " sessions already, its limit (sessions)";
+  const auto client = service_.sessions_by_client.find(channel_->remote().address());
+  if (client != service_.sessions_by_client.end() && client->second >= limits.sessions_per_client)
+    return "the receiver serves " + std::to_string(client->second) +
+           " sessions from your address already, its limit (sessions per client)";
+  return {};
 }
 
 asio::awaitable<void> Session::serve() {
@@ -186,10 +232,20 @@ void Session::open_flow(const wire::OpenFlow& request) {
   } catch (const std::exception& error) {
     return refuse(request.request(), 0, error.what());
   }
-  for (const std::string& refusal : {no_room(), beyond_limits(spec, service_.spec.limits), beyond_host(spec)}) {
+  for (const std::string& refusal :
+       {no_room(), beyond_limits(spec, service_.spec.limits), beyond_host(spec, service_), misplaced_knock(request)}) {
     if (!refusal.empty()) return refuse(request.request(), 0, refusal);
   }
-  offer_flow(request.request(), spec);
+  offer_flow(request, spec);
+}
+
+/// Why it is not to be knocked as asked; empty if all is well.
+std::string Session::misplaced_knock(const wire::OpenFlow& request) const {
+  if (opened_ == Opened::by_sender)
+    return request.knock_port() == 0 ? "" : "this receiver knocks at senders that it dialled only";
+  if (request.knock_port() == 0 || request.knock_port() > 65535)
+    return "a sender that was dialled names the port at which it awaits a knock";
+  return request.has_connections() ? "ever new connections, and none gets in to a receiver that dialled out" : "";
 }
 
 std::string Session::no_room() const {
@@ -201,7 +257,7 @@ std::string Session::no_room() const {
   return {};
 }
 
-void Session::offer_flow(std::uint32_t request, const FlowSpec& spec) {
+void Session::offer_flow(const wire::OpenFlow& request, const FlowSpec& spec) {
   const std::uint32_t id = choose_id(spec);
   const auto secret = traffic::random_value<packet::Secret>();
   const auto flow = make_served_flow(shared_from_this(), id, secret, spec);
@@ -212,7 +268,7 @@ void Session::offer_flow(std::uint32_t request, const FlowSpec& spec) {
 
   wire::Message answer;
   wire::FlowOffer& offer = *answer.mutable_flow_offer();
-  offer.set_request(request);
+  offer.set_request(request.request());
   offer.set_flow_id(id);
   offer.set_secret(bytes_of(secret));
   const auto advertised_udp = service_.spec.advertise_udp.value_or(0);
@@ -228,17 +284,36 @@ void Session::offer_flow(std::uint32_t request, const FlowSpec& spec) {
   if (advertised_tcp != service_.data_port) own.set_tcp_port(service_.data_port);
   offer.set_realtime_offset(traffic::realtime_offset().count());
   channel_->send(answer);
+  if (opened_ == Opened::by_us) knock(flow, {id, 0, secret}, spec, static_cast<std::uint16_t>(request.knock_port()));
+}
+
+/// Over TCP at the port that was dialled for signalling, as many times as the flow has connections.
+void Session::knock(const std::shared_ptr<ServedFlow>& flow, packet::Knock knock, const FlowSpec& spec,
+                    std::uint16_t port) {
+  const auto executor = channel_->executor();
+  const auto dialled = channel_->remote();
+  const auto* packets = std::get_if<PacketFlowSpec>(&spec);
+  if (packets && packets->transport == Transport::udp) {
+    const auto to = traffic::Address::parse(dialled.address().to_string(), port);
+    asio::co_spawn(executor, knock_over_udp(flow, knock, to, service_), asio::detached);
+    return;
+  }
+  const auto* tcp = std::get_if<TcpFlowSpec>(&spec);
+  const std::uint32_t connections = tcp ? tcp->streams : 1;
+  for (knock.number = 1; knock.number <= connections; ++knock.number)
+    asio::co_spawn(executor, knock_over_tcp(flow, knock, dialled, service_), asio::detached);
 }
 
 std::uint32_t Session::choose_id(const FlowSpec& spec) {
-  const auto* udp = std::get_if<UdpFlowSpec>(&spec);
+  const auto* packets = std::get_if<PacketFlowSpec>(&spec);
   const auto* connections = std::get_if<ConnectionFlowSpec>(&spec);
-  const bool over_udp = udp != nullptr || (connections != nullptr && connections->transport == Transport::udp);
+  const bool over_udp = (packets != nullptr && packets->transport == Transport::udp) ||
+                        (connections != nullptr && connections->transport == Transport::udp);
+  // Super-packets blur delays, and cannot be sent back one by one.
+  const bool in_bulk = packets != nullptr && packets->batching != Batching::single && packets->meter == Meter::one_way;
   for (;;) {
     // The data path steers datagrams by their flow's id.
-    const std::uint32_t id = over_udp
-                                 ? service_.data_path.choose_id(udp != nullptr && udp->batching != Batching::single)
-                                 : traffic::random_value<std::uint32_t>();
+    const std::uint32_t id = over_udp ? service_.data_path.choose_id(in_bulk) : traffic::random_value<std::uint32_t>();
     if (id != 0 && !service_.flow_ids.contains(id)) return id;
   }
 }

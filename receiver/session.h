@@ -3,6 +3,7 @@
 
 #include <asio/awaitable.hpp>
 #include <asio/steady_timer.hpp>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -13,11 +14,14 @@
 
 namespace paceline::receiver {
 
-/// One sender's signalling session, from its connection's first byte to its last: negotiates, and hands each message to
-/// its flow.
+/// One sender's signalling session, whoever opened its connection, from the first byte to the last: negotiates, and
+/// hands each message to its flow.
 class Session : public FlowOwner, public std::enable_shared_from_this<Session> {
  public:
-  Session(std::shared_ptr<signalling::Channel> channel, Service& service);
+  /// Who opened the connection.
+  enum class Opened { by_sender, by_us };
+
+  Session(std::shared_ptr<signalling::Channel> channel, Service& service, Opened opened = Opened::by_sender);
 
   /// Serves the sender until it leaves, breaks the rules, or stop() was called; then waits for its flows to end.
   asio::awaitable<void> run();
@@ -43,10 +47,14 @@ class Session : public FlowOwner, public std::enable_shared_from_this<Session> {
 
  private:
   asio::awaitable<void> handshake();
+  asio::awaitable<void> demand_key(std::chrono::steady_clock::time_point deadline);
+  std::string full() const;
   asio::awaitable<void> serve();
   void open_flow(const wire::OpenFlow& request);
-  void offer_flow(std::uint32_t request, const FlowSpec& spec);
+  void offer_flow(const wire::OpenFlow& request, const FlowSpec& spec);
   std::string no_room() const;
+  std::string misplaced_knock(const wire::OpenFlow& request) const;
+  void knock(const std::shared_ptr<ServedFlow>& flow, packet::Knock knock, const FlowSpec& spec, std::uint16_t port);
   std::uint32_t choose_id(const FlowSpec& spec);
   std::shared_ptr<ServedFlow> find(std::uint32_t flow_id) const;
   void refuse(std::uint32_t request, std::uint32_t flow_id, const std::string& reason);
@@ -55,6 +63,7 @@ class Session : public FlowOwner, public std::enable_shared_from_this<Session> {
 
   std::shared_ptr<signalling::Channel> channel_;
   Service& service_;
+  Opened opened_;
   std::string peer_;
   std::unordered_map<std::uint32_t, std::shared_ptr<ServedFlow>> flows_;
   bool welcomed_ = false;

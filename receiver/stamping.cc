@@ -69,7 +69,8 @@ Stamping StampLadder::judge(const traffic::Datagram& probe) const {
              (here ? "another program on that hook keeps packets from ours"
                    : "no hook sits there" + std::string(interface == "lo" ? " (loopback never passes one)" : ""));
   }
-  if (probe.stamp.by_kernel()) return {Hook::netstamp, "", reason};
+  // Others on this machine may have switched the kernel's stamps on.
+  if (probe.stamp.by_kernel() && netstamp_allowed_) return {Hook::netstamp, "", reason};
   return {Hook::none, "", reason};
 }
 

@@ -10,13 +10,13 @@
 #include <limits>
 #include <optional>
 #include <system_error>
-#include <tuple>
 #include <utility>
 
 #include "paceline/endpoint.h"
 #include "paceline/error.h"
 #include "receiver/door_lobby.h"
 #include "receiver/door_worker.h"
+#include "traffic/sctp.h"
 
 namespace paceline::receiver {
 
@@ -33,23 +33,27 @@ bool switch_option(int fd, int level, int name, int value) {
   return setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
+const char* name_of(int protocol) { return protocol == IPPROTO_SCTP ? "sctp" : "tcp"; }
+
 /// One socket for both families where the host has IPv6, else IPv4 alone.
-std::pair<FileDescriptor, int> open_socket(const std::optional<Address>& bind) {
+std::pair<FileDescriptor, int> open_socket(const std::optional<Address>& bind, int protocol) {
+  const std::string what = std::string("opening a socket for ") + name_of(protocol);
   const bool want_v6 = !bind || !bind->is_v4();
   if (want_v6) {
-    FileDescriptor fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    FileDescriptor fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
     if (fd && (bind || switch_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0))) return {std::move(fd), AF_INET6};
-    if (bind) throw SetupError("opening a TCP socket over IPv6: " + error_text(errno));
+    if (bind) throw SetupError(what + " over IPv6: " + error_text(errno));
   }
-  FileDescriptor fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) throw SetupError("opening a TCP socket: " + error_text(errno));
+  FileDescriptor fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
+  if (!fd) throw SetupError(what + ": " + error_text(errno));
   return {std::move(fd), AF_INET};
 }
 
-FileDescriptor listen_on(const std::string& bind_to, std::uint16_t port) {
+FileDescriptor listen_on(const std::string& bind_to, std::uint16_t port, int protocol) {
   std::optional<Address> wanted;
   if (!bind_to.empty()) wanted = Address::parse(bind_to, port);
-  auto [fd, family] = open_socket(wanted);
+  auto [fd, family] = open_socket(wanted, protocol);
+  if (protocol == IPPROTO_SCTP) traffic::configure_sctp_listener(fd.get());
   // Lets a new receiver begin while connections of an earlier one linger; two that listen still exclude each other.
   switch_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
 
@@ -59,8 +63,8 @@ FileDescriptor listen_on(const std::string& bind_to, std::uint16_t port) {
   const socklen_t length = wanted.value_or(Address(any, port)).to_sockaddr(address, family);
   if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0 || listen(fd.get(), kBacklog) != 0) {
     const int error = errno;
-    throw SetupError("data port " + to_string(Endpoint{bind_to.empty() ? "*" : bind_to, port}) +
-                     "/tcp: " + error_text(error) +
+    throw SetupError("data port " + to_string(Endpoint{bind_to.empty() ? "*" : bind_to, port}) + "/" +
+                     name_of(protocol) + ": " + error_text(error) +
                      (error == EADDRINUSE ? "; is another receiver running? Choose another with --data-port" : ""));
   }
   return std::move(fd);
@@ -71,9 +75,16 @@ FileDescriptor listen_on(const std::string& bind_to, std::uint16_t port) {
 class TcpDoor::Impl {
  public:
   Impl(const std::string& bind, std::uint16_t port, traffic::WorkerOptions options)
-      : options_(std::move(options)), listening_(listen_on(bind, port)) {
+      : options_(std::move(options)),
+        listening_(listen_on(bind, port, IPPROTO_TCP)),
+        sctp_refusal_(traffic::sctp_refusal()) {
+    std::vector<int> sockets{listening_.get()};
+    if (sctp_refusal_.empty()) {
+      listening_for_sctp_ = listen_on(bind, this->port(), IPPROTO_SCTP);
+      sockets.push_back(listening_for_sctp_.get());
+    }
     const std::size_t count = traffic::worker_count(options_, std::numeric_limits<std::size_t>::max());
-    for (std::size_t i = 0; i < count; ++i) workers_.push_back(std::make_unique<DoorWorker>(listening_.get(), lobby_));
+    for (std::size_t i = 0; i < count; ++i) workers_.push_back(std::make_unique<DoorWorker>(sockets, lobby_));
   }
 
   void open(const StampLadder& ladder) {
@@ -93,11 +104,14 @@ class TcpDoor::Impl {
     return Address::from(bound).port();
   }
 
+  const std::string& sctp_refusal() const { return sctp_refusal_; }
   Lobby& lobby() { return lobby_; }
 
  private:
   traffic::WorkerOptions options_;
   FileDescriptor listening_;
+  std::string sctp_refusal_;
+  FileDescriptor listening_for_sctp_;
   Lobby lobby_;
   std::vector<std::unique_ptr<DoorWorker>> workers_;
   std::atomic<std::size_t> next_{0};  // to adopt
@@ -109,6 +123,8 @@ TcpDoor::TcpDoor(const std::string& bind, std::uint16_t port, const traffic::Wor
 TcpDoor::~TcpDoor() = default;
 
 std::uint16_t TcpDoor::port() const { return impl_->port(); }
+
+const std::string& TcpDoor::sctp_refusal() const { return impl_->sctp_refusal(); }
 
 void TcpDoor::open(const StampLadder& ladder) { impl_->open(ladder); }
 

@@ -33,9 +33,10 @@ enum class DoorPolicy {
   exchanges,  ///< one probe, one reply, closed; counted
 };
 
-/// Takes TCP data connections, from the data port and from the signalling port: reads the probe at their head, answers
-/// those that show a flow's secret, closes all others in silence. Every wait has a deadline, and strangers cannot fill
-/// it: at most kMostStrangers connections wait for their first probe, the oldest makes room.
+/// Takes data connections, TCP ones from the data port and from the signalling port, SCTP ones from the data port:
+/// reads the probe at their head, answers those that show a flow's secret, closes all others in silence. Every wait has
+/// a deadline, and strangers cannot fill it: at most kMostStrangers connections wait for their first probe, the oldest
+/// makes room.
 class TcpDoor {
  public:
   static constexpr std::size_t kMostStrangers = 1024;
@@ -50,6 +51,8 @@ class TcpDoor {
   TcpDoor& operator=(const TcpDoor&) = delete;
 
   std::uint16_t port() const;
+  /// Why SCTP connections are not taken, and what to do; empty if they are.
+  const std::string& sctp_refusal() const;
 
   /// Starts to take connections. `ladder` outlives the door.
   void open(const StampLadder& ladder);

@@ -94,7 +94,8 @@ void ConnectionFlowRun::begin() {
   load.flow = spec_;
   load.to = dialled_;
   const RunSpec& run = run_context().spec;
-  if (!run.source.empty()) load.source = traffic::Address::parse(run.source, 0);
+  if (const LocalEnd local = local_end(0); !local.address.empty())
+    load.source = traffic::Address::parse(local.address, 0);
   load.flow_id = key().flow_id;
   load.secret = key().secret;
   load.nonce = key().nonce;

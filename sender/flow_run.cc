@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "sender/flow_run.h"
 
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
+#include <string_view>
 
 #include "paceline/error.h"
 #include "proto/convert.h"
 #include "sender/probe_connection.h"
 #include "sender/probe_socket.h"
 #include "traffic/clock_source.h"
+#include "traffic/socket_options.h"
 
 namespace paceline::sender {
 
@@ -17,6 +21,7 @@ namespace {
 
 constexpr std::chrono::seconds kAnswerLimit{5};  // for the receiver's answer to a request
 constexpr std::chrono::seconds kOvertime{60};    // traffic that goes on so long after its end hangs
+constexpr std::chrono::seconds kKnockLimit{10};  // passive: for the receiver's knocks to get here
 constexpr std::uint32_t kExchanges = 24, kLeastExchanges = 3;
 
 /// A zone id ("%eth0") means something on its own host alone.
@@ -29,12 +34,17 @@ std::string without_zone(std::string address) {
 }  // namespace
 
 FlowRun::FlowRun(RunContext& run, std::size_t index, std::uint16_t source_port)
-    : run_(run), index_(index), source_port_(source_port), messages_(run.io.get_executor()), over_(run.io) {}
+    : run_(run),
+      index_(index),
+      source_port_(socket_spec().source_port != 0 ? socket_spec().source_port : source_port),
+      messages_(run.io.get_executor()),
+      over_(run.io) {}
 
 asio::awaitable<wire::FlowOffer> FlowRun::ask_for(wire::OpenFlow request) {
   const auto number = static_cast<std::uint32_t>(index_ + 1);
   session().route_request(number, messages_);
   request.set_request(number);
+  if (run_.sessions.dial_in()) request.set_knock_port(await_knocks());
   wire::Message message;
   *message.mutable_open_flow() = std::move(request);
   session().send(message);
@@ -50,6 +60,7 @@ asio::awaitable<wire::FlowOffer> FlowRun::ask_for(wire::OpenFlow request) {
     synchronized_offset_ = traffic::realtime_offset() - theirs;
   }
   session().route_flow(key_.flow_id, messages_);
+  if (knocked_connections_) run_.sessions.dial_in()->expect(key_.flow_id, key_.secret, knocked_connections_);
   co_return std::move(offer);
 }
 
@@ -72,16 +83,17 @@ asio::awaitable<wire::Message> FlowRun::expect(wire::Message::BodyCase wanted, C
 
 std::string FlowRun::given_up() const {
   if (!stopped_why_.empty() && !started_) return "stopped before anything was measured";
-  return run_.session.failure();
+  return session().failure();
 }
 
 std::vector<Candidate> FlowRun::candidates(const wire::FlowOffer& offer, Transport transport) const {
-  const Session& session = run_.session;
-  if (run_.spec.data_port) return {{session.receiver_address(*run_.spec.data_port), "user"}};
+  const Session& session = this->session();
+  if (const auto chosen = run_.sessions.target(index_).data_port) return {{session.receiver_address(*chosen), "user"}};
   std::vector<Candidate> candidates;
   constexpr std::size_t kMost = 8;
   for (const wire::Candidate& candidate : offer.candidates()) {
-    const std::uint32_t port = transport == Transport::udp ? candidate.udp_port() : candidate.tcp_port();
+    std::uint32_t port = transport == Transport::udp ? candidate.udp_port() : candidate.tcp_port();
+    if (transport == Transport::sctp && port == 0) port = candidate.udp_port();  // the data port has one number
     if (port == 0 || port > 65535 || candidates.size() >= kMost) continue;
     candidates.push_back({session.receiver_address(static_cast<std::uint16_t>(port)),
                           candidate.advertised() ? "advertised" : "receiver's port"});
@@ -91,12 +103,63 @@ std::vector<Candidate> FlowRun::candidates(const wire::FlowOffer& offer, Transpo
   return candidates;
 }
 
-LocalEnd FlowRun::local_end(std::uint32_t socket) const {
-  const auto port = static_cast<std::uint16_t>(source_port_ == 0 ? 0 : source_port_ + socket);
-  return {run_.spec.source, port, run_.spec.flow_label};
+LocalEnd FlowRun::local_end(std::uint32_t number) const {
+  const auto port = static_cast<std::uint16_t>(source_port_ == 0 ? 0 : source_port_ + number);
+  const SocketSpec& asked = socket_spec();
+  return {asked.source.empty() ? run_.spec.source : asked.source, port, run_.spec.flow_label, asked};
+}
+
+const SocketSpec& FlowRun::socket_spec() const {
+  return std::visit([](const auto& flow) -> const SocketSpec& { return flow.socket; }, run_.spec.flows[index_]);
+}
+
+/// Passive: where the receiver is to knock, and from when on it may.
+std::uint16_t FlowRun::await_knocks() {
+  const auto* packets = std::get_if<PacketFlowSpec>(&run_.spec.flows[index_]);
+  if (packets && packets->transport == Transport::udp) {
+    LocalEnd local = local_end(0);
+    local.address = session().local_address().ip_string();
+    knock_socket_ = std::make_unique<KnockSocket>(executor(), local, session().receiver_address());
+    return knock_socket_->port();
+  }
+  knocked_connections_ = std::make_shared<KnockedConnections>(executor(), in(kKnockLimit));
+  return run_.sessions.dial_in()->port();
+}
+
+asio::awaitable<FoundPath> FlowRun::find_knocked_udp_path() {
+  const std::uint16_t port = knock_socket_->port();
+  const auto from = co_await knock_socket_->knocked(key_, in(kKnockLimit));
+  if (!from) throw SetupError(no_knock("UDP port " + std::to_string(port)));
+  PathQuest quest;
+  quest.candidates = {{*from, "knock"}};
+  quest.pace.attempts = 1;
+  quest.make_end = [end = knock_socket_->connect(*from)](const traffic::Address&) { return end; };
+  co_return co_await search(std::move(quest), "UDP", "udp");
+}
+
+asio::awaitable<FoundPath> FlowRun::find_knocked_tcp_path(std::uint32_t number,
+                                                          std::function<void(int socket)> configure) {
+  auto knocked = co_await knocked_connections_->next();
+  if (!knocked) throw SetupError(no_knock("TCP port " + std::to_string(run_.sessions.dial_in()->port())));
+  const auto end = std::make_shared<ProbeConnection>(std::move(*knocked));
+  traffic::configure_socket(end->fd(), socket_spec());
+  configure(end->fd());
+  PathQuest quest;
+  quest.candidates = {{end->remote(), "knock"}};
+  quest.attempts_before = number << 10;
+  quest.pace.attempts = 1;
+  quest.make_end = [end](const traffic::Address&) { return end; };
+  co_return co_await search(std::move(quest), "TCP", "tcp");
+}
+
+std::string FlowRun::no_knock(const std::string& where) const {
+  if (const std::string why = given_up(); !why.empty()) return why;
+  return "no knock of the receiver came to " + where + " of " + session().local_address().ip_string() +
+         ", though its signalling did: does a firewall before this host drop it?";
 }
 
 asio::awaitable<FoundPath> FlowRun::find_udp_path(const wire::FlowOffer& offer) {
+  if (knock_socket_) return find_knocked_udp_path();
   PathQuest quest;
   quest.candidates = candidates(offer, Transport::udp);
   if (source_port_ != 0) quest.pace.attempts = 1;
@@ -108,6 +171,7 @@ asio::awaitable<FoundPath> FlowRun::find_udp_path(const wire::FlowOffer& offer) 
 
 asio::awaitable<FoundPath> FlowRun::find_tcp_path(const wire::FlowOffer& offer,
                                                   std::function<void(int socket)> configure) {
+  if (knocked_connections_) return find_knocked_tcp_path(0, std::move(configure));
   PathQuest quest;
   quest.candidates = candidates(offer, Transport::tcp);
   quest.make_end = [this, configure = std::move(configure)](const traffic::Address& to) {
@@ -120,8 +184,22 @@ asio::awaitable<FoundPath> FlowRun::find_tcp_path(const wire::FlowOffer& offer,
   return search(std::move(quest), "TCP", "tcp");
 }
 
+asio::awaitable<FoundPath> FlowRun::find_sctp_path(const wire::FlowOffer& offer,
+                                                   std::function<void(int socket)> configure) {
+  PathQuest quest;
+  quest.candidates = candidates(offer, Transport::sctp);
+  quest.make_end = [this, configure = std::move(configure)](const traffic::Address& to) {
+    auto connection = std::make_shared<ProbeConnection>(executor(), to, local_end(0), IPPROTO_SCTP);
+    configure(connection->fd());
+    return connection;
+  };
+  quest.pace = {std::chrono::seconds(1), source_port_ != 0 ? 1 : SearchPace{}.attempts};
+  return search(std::move(quest), "SCTP", "sctp");
+}
+
 asio::awaitable<FoundPath> FlowRun::find_again(const FoundPath& first, std::uint32_t number,
                                                std::function<void(int socket)> configure) {
+  if (knocked_connections_) return find_knocked_tcp_path(number, std::move(configure));
   PathQuest quest;
   quest.candidates = {{first.dialled, "as the first stream"}};
   quest.attempts_before = number << 10;  // more than one search can make
@@ -141,10 +219,16 @@ asio::awaitable<FoundPath> FlowRun::search(PathQuest quest, const char* transpor
     co_return co_await find_path(executor(), std::move(quest));
   } catch (const SetupError& error) {
     if (!given_up().empty()) throw;
+    if (run_.sessions.dial_in())
+      throw SetupError(std::string(error.what()) +
+                       "\nThe receiver's knock came through, but nothing goes back that way.");
     throw SetupError(std::string(error.what()) +
                      "\nBehind a NodePort, tell the number that maps to the data port (8999/" + option +
-                     "): here with --data-port, or at the receiver with --advertise " + option +
-                     "=PORT. Else check that no firewall drops " + transport + " on the way.");
+                     "): here with --data-port" +
+                     (transport == std::string_view("SCTP")
+                          ? ""
+                          : ", or at the receiver with --advertise " + std::string(option) + "=PORT") +
+                     ". Else check that no firewall drops " + transport + " on the way.");
   }
 }
 

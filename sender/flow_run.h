@@ -12,48 +12,33 @@
 #include "paceline/flow.h"
 #include "paceline/result.h"
 #include "paceline/sender.h"
+#include "sender/knock_socket.h"
+#include "sender/knocked_connections.h"
 #include "sender/local_end.h"
 #include "sender/path_end.h"
 #include "sender/path_finder.h"
 #include "sender/path_search.h"
 #include "sender/run_context.h"
+#include "sender/run_part.h"
 #include "sender/session.h"
 
 namespace paceline::sender {
 
-/// One flow of a run, from its offer to its summary; a kind of flow is a class below this one. The steps are called in
-/// the order of their declaration, on the run's thread.
-class FlowRun {
+/// A flow that a receiver takes, from its offer to its summary; a kind of flow is a class below this one.
+class FlowRun : public RunPart {
  public:
-  virtual ~FlowRun() = default;
-  FlowRun(const FlowRun&) = delete;
-  FlowRun& operator=(const FlowRun&) = delete;
-
-  /// Asks the receiver for the flow, finds the path to its data port, and measures what must be known before the
-  /// start. Throws SetupError: refused, or no candidate works, with each one's fate.
-  virtual asio::awaitable<void> prepare() = 0;
-
-  /// Asks the receiver to start the flow, freezing the clock map; the first packet or byte is due at `start`.
-  void request_start(SenderTime start);
-  /// Waits until it has. Throws SetupError.
-  asio::awaitable<void> await_start();
-
-  /// Makes the traffic, while rows come in, then waits for the summary. Never throws: what went wrong stands in the
-  /// result, which is partial then.
-  asio::awaitable<void> run();
-
-  /// Ends the flow early; `why` goes into the result.
-  void stop(const std::string& why);
-
-  bool started() const { return started_; }
-  virtual FlowResult result() const = 0;
+  void request_start(SenderTime start) override;
+  asio::awaitable<void> await_start() override;
+  asio::awaitable<void> run() override;
+  void stop(const std::string& why) override;
+  bool started() const override { return started_; }
 
  protected:
   using Clock = std::chrono::steady_clock;
 
   static Clock::time_point in(Clock::duration time) { return Clock::now() + time; }
 
-  /// `source_port`: of the first socket, if the user chose one, else 0.
+  /// `source_port`: of the first socket, if the user chose one for the run, else 0; the flow's own goes first.
   FlowRun(RunContext& run, std::size_t index, std::uint16_t source_port);
 
   // What a kind does in run().
@@ -83,6 +68,7 @@ class FlowRun {
   asio::awaitable<wire::FlowOffer> ask_for(wire::OpenFlow request);
   asio::awaitable<FoundPath> find_udp_path(const wire::FlowOffer& offer);
   asio::awaitable<FoundPath> find_tcp_path(const wire::FlowOffer& offer, std::function<void(int socket)> configure);
+  asio::awaitable<FoundPath> find_sctp_path(const wire::FlowOffer& offer, std::function<void(int socket)> configure);
   /// `number`th further TCP connection, to where the first one went.
   asio::awaitable<FoundPath> find_again(const FoundPath& first, std::uint32_t number,
                                         std::function<void(int socket)> configure);
@@ -100,7 +86,7 @@ class FlowRun {
   RunContext& run_context() { return run_; }
   asio::any_io_executor executor() { return run_.io.get_executor(); }
   RunObserver& observer() { return run_.observer; }
-  Session& session() { return run_.session; }
+  Session& session() const { return run_.sessions.of(index_); }
   std::size_t index() const { return index_; }
   ProbeKey& key() { return key_; }
   const PathResult& path() const { return path_; }
@@ -109,7 +95,9 @@ class FlowRun {
   SenderTime start_time() const { return start_; }
   /// Why it was told to stop; empty if it was not.
   const std::string& stopped_why() const { return stopped_why_; }
-  LocalEnd local_end(std::uint32_t socket) const;
+  /// Of the flow's `number`th socket, from 0.
+  LocalEnd local_end(std::uint32_t number) const;
+  const SocketSpec& socket_spec() const;
   std::string name() const { return "flow " + std::to_string(index_ + 1); }
 
  private:
@@ -117,6 +105,10 @@ class FlowRun {
                                         std::function<bool(const wire::Message&)> is_it = {});
   std::vector<Candidate> candidates(const wire::FlowOffer& offer, Transport transport) const;
   asio::awaitable<FoundPath> search(PathQuest quest, const char* transport, const char* option);
+  std::uint16_t await_knocks();
+  asio::awaitable<FoundPath> find_knocked_udp_path();
+  asio::awaitable<FoundPath> find_knocked_tcp_path(std::uint32_t number, std::function<void(int socket)> configure);
+  std::string no_knock(const std::string& where) const;
   std::string given_up() const;
   asio::awaitable<void> watch();
   asio::awaitable<void> await_summary();
@@ -128,6 +120,8 @@ class FlowRun {
   Session::Messages messages_;
   asio::steady_timer over_;  // cancelled when this end's traffic is over
   ProbeKey key_;
+  std::unique_ptr<KnockSocket> knock_socket_;                // passive, over UDP
+  std::shared_ptr<KnockedConnections> knocked_connections_;  // passive, over TCP
   std::optional<nanoseconds> synchronized_offset_;
   PathResult path_;
   Stamping stamping_;

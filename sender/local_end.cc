@@ -8,6 +8,7 @@
 
 #include "paceline/error.h"
 #include "traffic/flow_label.h"
+#include "traffic/socket_options.h"
 
 namespace paceline::sender {
 
@@ -35,13 +36,17 @@ void bind_socket(int fd, int type, const LocalEnd& local, const traffic::Address
 
 }  // namespace
 
-OpenSocket open_socket(int type, const LocalEnd& local, const traffic::Address& to) {
+OpenSocket open_socket(int type, const LocalEnd& local, const traffic::Address& to, int protocol) {
   const int family = to.is_v4() ? AF_INET : AF_INET6;
   OpenSocket open;
-  open.fd = traffic::FileDescriptor(socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!open.fd)
-    throw SetupError(std::string("opening a ") + (type == SOCK_DGRAM ? "UDP" : "TCP") + " socket: " + error_text());
+  open.fd = traffic::FileDescriptor(socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
+  if (!open.fd) {
+    const char* name = protocol == IPPROTO_SCTP ? "SCTP" : type == SOCK_DGRAM ? "UDP" : "TCP";
+    throw SetupError(std::string("opening a ") + name + " socket: " + error_text());
+  }
   open.length = to.to_sockaddr(open.destination, family);
+  traffic::bind_to_interface(open.fd.get(), local.socket.interface);
+  traffic::configure_socket(open.fd.get(), local.socket);
   if (!local.address.empty() || local.port != 0) bind_socket(open.fd.get(), type, local, to);
   if (local.flow_label) traffic::set_flow_label(open.fd.get(), *local.flow_label, open.destination);
   return open;

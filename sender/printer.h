@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "decoder/udp_sum.h"
+#include "decoder/packet_sum.h"
 #include "paceline/sender.h"
 #include "sender/options.h"
 
@@ -20,7 +20,7 @@ class Printer : public RunObserver {
 
   void connected(const std::string& address) override;
   void path_confirmed(std::size_t flow, const PathResult& path, const Stamping& stamping) override;
-  void interval(std::size_t flow, const UdpInterval& interval) override;
+  void interval(std::size_t flow, const PacketInterval& interval) override;
   void interval(std::size_t flow, const TcpInterval& interval) override;
   void interval(std::size_t flow, const ConnectionInterval& interval) override;
   void warning(const std::string& text) override;
@@ -32,13 +32,15 @@ class Printer : public RunObserver {
   void show(std::size_t flow, const Interval& interval);
   void heads();
   void row(const std::string& label, const std::string& row);
-  void sums(const std::vector<UdpInterval>& rows);
+  void sums(const std::vector<PacketInterval>& rows);
+  std::string label(std::size_t flow) const;
 
   const Options& options_;
   std::ostream& out_;
-  std::vector<UdpFlowSpec> udp_;  // the run's UDP flows
-  decoder::UdpRowSum sum_;        // of their rows, when they are too many to be read
-  std::size_t paths_ = 0;         // that were told
+  std::vector<PacketFlowSpec> packets_;  // the run's flows of packets
+  decoder::PacketRowSum sum_;            // of their rows, when they are too many to be read
+  decoder::PacketRowSum back_;           // of the rows of what came back
+  std::size_t paths_ = 0;                // that were told
   bool headed_ = false;
 };
 

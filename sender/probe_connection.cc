@@ -57,23 +57,25 @@ class ProbeConnection::Limit {
 };
 
 ProbeConnection::ProbeConnection(const asio::any_io_executor& executor, const traffic::Address& to,
-                                 const LocalEnd& local)
-    : ProbeConnection(executor, open_socket(SOCK_STREAM, local, to)) {}
+                                 const LocalEnd& local, int protocol)
+    : ProbeConnection(executor, open_socket(SOCK_STREAM, local, to, protocol)) {}
 
 ProbeConnection::ProbeConnection(const asio::any_io_executor& executor, OpenSocket open)
     : to_(destination(open)), socket_(executor, to_.protocol(), open.fd.get()) {
   open.fd.release();  // it is the socket's now
 }
 
+ProbeConnection::ProbeConnection(asio::ip::tcp::socket knocked) : connected_(true), socket_(std::move(knocked)) {}
+
 asio::awaitable<Reach> ProbeConnection::reach(const ProbeKey& key, std::uint32_t attempt) {
   const Limit limit(socket_, kPatience);
   asio::error_code error;
   const SenderTime begun = sender_now();
-  co_await socket_.async_connect(to_, asio::redirect_error(asio::use_awaitable, error));
+  if (!connected_) co_await socket_.async_connect(to_, asio::redirect_error(asio::use_awaitable, error));
   if (limit.passed()) co_return Reach{std::nullopt, "no answer in 2 s", false};
   if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) co_return Reach{};
   if (error) co_return Reach{std::nullopt, network_error(error.value()), false};
-  connect_time_ = sender_now() - begun;
+  if (!connected_) connect_time_ = sender_now() - begun;
   socket_.set_option(asio::ip::tcp::no_delay(true), error);
 
   auto answer = co_await ask(key, attempt, error);
@@ -124,11 +126,15 @@ void ProbeConnection::close() {
   socket_.close(ignored);
 }
 
-traffic::Address ProbeConnection::local() const {
+traffic::Address ProbeConnection::local() const { return address_by(getsockname); }
+
+traffic::Address ProbeConnection::remote() const { return address_by(getpeername); }
+
+traffic::Address ProbeConnection::address_by(int (*name)(int, sockaddr*, socklen_t*) noexcept) const {
   sockaddr_storage address{};
   socklen_t length = sizeof address;
   auto& socket = const_cast<asio::ip::tcp::socket&>(socket_);
-  getsockname(socket.native_handle(), reinterpret_cast<sockaddr*>(&address), &length);
+  name(socket.native_handle(), reinterpret_cast<sockaddr*>(&address), &length);
   return traffic::Address::from(address);
 }
 

@@ -39,7 +39,8 @@ ProbeSocket::ProbeSocket(const asio::any_io_executor& executor, OpenSocket open,
     : ipv6_(open.destination.ss_family == AF_INET6),
       repeat_(repeat),
       socket_(executor, ipv6_ ? asio::ip::udp::v6() : asio::ip::udp::v4(), open.fd.get()),
-      limit_(std::make_shared<asio::steady_timer>(executor)) {
+      limit_(std::make_shared<asio::steady_timer>(executor)),
+      handed_over_(executor) {
   open.fd.release();  // it is the socket's now
   if (connect(fd(), reinterpret_cast<const sockaddr*>(&open.destination), open.length) != 0)
     throw SetupError(network_error(errno));
@@ -80,6 +81,7 @@ int ProbeSocket::send(const ProbeKey& key, std::uint32_t attempt) {
 asio::awaitable<std::optional<Answer>> ProbeSocket::receive(std::uint32_t flow_id, Clock::time_point limit,
                                                             int& error) {
   error = 0;
+  if (others_read_) co_return co_await handed_over_.next(limit);
   bool late = false;
   limit_->expires_at(limit);
   limit_->async_wait([this, &late, timer = limit_](const asio::error_code& cancelled) {
@@ -115,6 +117,11 @@ asio::awaitable<std::optional<Answer>> ProbeSocket::receive(std::uint32_t flow_i
   co_return answer;
 }
 
+void ProbeSocket::hand_over(const packet::ProbeReply& reply, SenderTime at) {
+  const Answer answer{reply, at};
+  if (answer.plausible()) handed_over_.put(answer);
+}
+
 asio::awaitable<std::optional<Answer>> ProbeSocket::round_trip(const ProbeKey& key, std::uint32_t attempt,
                                                                Clock::duration limit) {
   const auto end = Clock::now() + limit;
@@ -146,6 +153,7 @@ bool ProbeSocket::forbid_fragments(std::uint32_t size) {
 }
 
 void ProbeSocket::cancel() {
+  handed_over_.wake();
   asio::error_code ignored;
   socket_.cancel(ignored);
 }
@@ -153,6 +161,7 @@ void ProbeSocket::cancel() {
 void ProbeSocket::close() {
   asio::error_code ignored;
   socket_.close(ignored);
+  handed_over_.close();
   limit_->cancel();
 }
 

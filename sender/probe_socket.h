@@ -5,6 +5,7 @@
 #include <asio/steady_timer.hpp>
 #include <memory>
 
+#include "sender/inbox.h"
 #include "sender/local_end.h"
 #include "sender/path_end.h"
 
@@ -17,8 +18,11 @@ class ProbeSocket : public PathEnd {
   /// Throws SetupError ("network is unreachable").
   ProbeSocket(const asio::any_io_executor& executor, const traffic::Address& to, const LocalEnd& local = {});
 
-  /// From a fresh port a probe is sent once: the next attempt comes from another. From a port that the user chose it
-  /// is repeated until a reply comes.
+  /// `open`'s destination is connected to. `repeat`: see reach(). Throws SetupError.
+  ProbeSocket(const asio::any_io_executor& executor, OpenSocket open, bool repeat);
+
+  /// From a fresh port a probe is sent once: the next attempt comes from another. From a port that is the only
+  /// one (the user chose it, say) it is repeated until a reply comes.
   asio::awaitable<Reach> reach(const ProbeKey& key, std::uint32_t attempt) override;
 
   /// Sends a probe; 0 or an errno (an ICMP error of the one before it, say).
@@ -34,6 +38,11 @@ class ProbeSocket : public PathEnd {
   /// Forbids fragments up to the path's MTU, allows them above. False when datagrams of `size` will be fragments.
   bool forbid_fragments(std::uint32_t size);
 
+  /// From now on another thread reads the socket and hands over the replies that come; until `false`, when nobody may
+  /// be in receive().
+  void let_others_read(bool others) { others_read_ = others; }
+  void hand_over(const packet::ProbeReply& reply, SenderTime at);
+
   /// Ends a receive() as if its limit had passed.
   void cancel();
   void close() override;
@@ -42,12 +51,12 @@ class ProbeSocket : public PathEnd {
   traffic::Address local() const override;
 
  private:
-  ProbeSocket(const asio::any_io_executor& executor, OpenSocket open, bool repeat);
-
   bool ipv6_;
   bool repeat_;
   asio::ip::udp::socket socket_;
   std::shared_ptr<asio::steady_timer> limit_;
+  bool others_read_ = false;
+  Inbox<Answer> handed_over_;
 };
 
 }  // namespace paceline::sender

@@ -11,23 +11,32 @@
 #include <exception>
 #include <map>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <variant>
 #include <vector>
 
+#include "decoder/objectives.h"
 #include "paceline/error.h"
 #include "paceline/sender.h"
-#include "paceline/validate.h"
 #include "paceline/version.h"
 #include "sender/connection_flow_run.h"
+#include "sender/icmp_flow_run.h"
 #include "sender/in_parallel.h"
+#include "sender/record_flow_run.h"
+#include "sender/record_traffic.h"
 #include "sender/run_context.h"
+#include "sender/run_part.h"
 #include "sender/tcp_flow_run.h"
 #include "sender/udp_flow_run.h"
 #include "sender/udp_sending.h"
+#include "sender/validate_run.h"
 #include "sender/workers.h"
-#include "traffic/address.h"
 #include "traffic/clock_source.h"
+#include "traffic/echo_reader.h"
 #include "traffic/host.h"
+#include "traffic/packet_plan.h"
+#include "traffic/sctp.h"
 
 namespace paceline::sender {
 
@@ -35,43 +44,6 @@ namespace {
 
 constexpr std::size_t kPreparedAtOnce = 32;            // flows: each makes a socket and a few round trips
 constexpr std::chrono::milliseconds kMostSpread{100};  // of the starts of slow flows
-
-std::uint32_t sockets_of(const FlowSpec& flow) {
-  const auto* tcp = std::get_if<TcpFlowSpec>(&flow);
-  return tcp ? tcp->streams : 1;
-}
-
-std::uint32_t sockets_of(const RunSpec& spec) {
-  std::uint32_t sum = 0;
-  for (const FlowSpec& flow : spec.flows) sum += sockets_of(flow);
-  return sum;
-}
-
-void validate_run(const RunSpec& spec) {
-  if (spec.receiver.host.empty()) throw UsageError("no receiver: give its HOST[:PORT]");
-  if (spec.receiver.port == 0) throw UsageError("the receiver's port is 0: it must be 1 to 65535");
-  if (spec.data_port && *spec.data_port == 0) throw UsageError("the data port is 0: it must be 1 to 65535");
-  if (spec.flows.empty() || spec.flows.size() > RunSpec::kMaxFlows)
-    throw UsageError("a run has 1 to " + std::to_string(RunSpec::kMaxFlows) + " flows, not " +
-                     std::to_string(spec.flows.size()));
-  for (const FlowSpec& flow : spec.flows) validate(flow);
-  if (spec.title.size() > RunSpec::kMaxTitle)
-    throw UsageError("the title has " + std::to_string(spec.title.size()) + " bytes: at most " +
-                     std::to_string(RunSpec::kMaxTitle) + " are carried");
-  if (!spec.source.empty()) {
-    const bool ipv4 = traffic::Address::parse(spec.source, 0).is_v4();
-    if (spec.family == (ipv4 ? Family::ipv6 : Family::ipv4))
-      throw UsageError("the source address " + spec.source + " is not of the family asked for");
-  }
-  if (spec.source_port != 0 && spec.source_port + sockets_of(spec) - 1 > 65535)
-    throw UsageError("source ports from " + std::to_string(spec.source_port) + " on are too few for the run's " +
-                     std::to_string(sockets_of(spec)) + " sockets");
-  if (spec.flow_label && (*spec.flow_label == 0 || *spec.flow_label > 0xFFFFF))
-    throw UsageError("the flow label is " + std::to_string(*spec.flow_label) + ": it must be 1 to 1048575 (20 bits)");
-  if (spec.workers.fifo_priority < 0 || spec.workers.fifo_priority > 99)
-    throw UsageError("the SCHED_FIFO priority is " + std::to_string(spec.workers.fifo_priority) +
-                     ": it must be 1 to 99, or 0 for none");
-}
 
 std::string utc_now() {
   const std::time_t now = std::time(nullptr);
@@ -82,24 +54,59 @@ std::string utc_now() {
   return text;
 }
 
+/// Each packet flow's specification made ready; others have none.
+using Plans = std::vector<std::optional<traffic::PacketPlan>>;
+
+Plans plan_packets(const RunSpec& spec) {
+  Plans plans;
+  traffic::TraceCache traces;
+  traffic::PayloadCache payloads;
+  for (const FlowSpec& flow : spec.flows) {
+    const auto* packets = std::get_if<PacketFlowSpec>(&flow);
+    plans.push_back(packets ? std::optional(traffic::PacketPlan::of(*packets, &traces, &payloads)) : std::nullopt);
+  }
+  return plans;
+}
+
+/// Before anything is sent. Throws SetupError.
+void require_sctp(const RunSpec& spec) {
+  const bool wanted = std::ranges::any_of(spec.flows, [](const FlowSpec& flow) {
+    const auto* packets = std::get_if<PacketFlowSpec>(&flow);
+    return packets && packets->transport == Transport::sctp;
+  });
+  if (!wanted) return;
+  if (const std::string refusal = traffic::sctp_refusal(); !refusal.empty()) throw SetupError(refusal);
+}
+
+nanoseconds delay_of(const FlowSpec& flow) {
+  return std::visit([](const auto& spec) { return spec.delay; }, flow);
+}
+
+const SocketSpec& socket_of(const FlowSpec& flow) {
+  return std::visit([](const auto& spec) -> const SocketSpec& { return spec.socket; }, flow);
+}
+
 class Run {
  public:
-  Run(asio::io_context& io, const RunSpec& spec, RunObserver& observer)
-      : context_(io, spec, observer), flows_ended_(io), udp_(io.get_executor()) {}
+  Run(asio::io_context& io, const RunSpec& spec, Plans plans, RunObserver& observer)
+      : context_(io, spec, observer),
+        plans_(std::move(plans)),
+        flows_ended_(io),
+        records_(io.get_executor()),
+        udp_(io.get_executor()) {}
 
   asio::awaitable<RunResult> measure() {
     const RunSpec& spec = context_.spec;
-    Session& session = context_.session;
+    Sessions& sessions = context_.sessions;
     RunResult result;
     result.version = std::string(kVersion);
     result.title = spec.title;
     result.started_at = utc_now();
     result.sender = traffic::this_host();
 
-    co_await session.open(spec.receiver, spec.family, spec.source);
-    result.receiver = session.receiver_host();
-    context_.observer.connected(session.address());
-    asio::co_spawn(context_.io, session.read(), asio::detached);
+    co_await sessions.open(context_.observer);
+    result.receiver = sessions.first_host();
+    sessions.read();
 
     make_flows();
     co_await in_parallel(context_.io.get_executor(), flows_.size(), kPreparedAtOnce,
@@ -109,10 +116,12 @@ class Run {
     for (std::size_t i = 0; i < flows_.size(); ++i) flows_[i]->request_start(start + offsets[i]);
     for (const auto& flow : flows_) co_await flow->await_start();
     udp_.start(worker_options(spec.workers));
+    records_.start(worker_options(spec.workers));
     co_await run_all();
-    co_await session.flush_and_close();
+    co_await sessions.flush_and_close();
 
     for (const auto& flow : flows_) result.flows.push_back(flow->result());
+    result.slices = decoder::judge(spec.slices, result.flows);
     co_return result;
   }
 
@@ -129,42 +138,50 @@ class Run {
 
  private:
   void make_flows() {
+    const bool any_back = std::ranges::any_of(plans_, [](const auto& plan) {
+      return plan && plan->spec().meter == Meter::round_trip && plan->spec().transport == Transport::udp;
+    });
+    if (any_back) echoes_ = std::make_unique<traffic::EchoReader>(context_.spec.workers.fifo_priority);
     std::uint16_t port = context_.spec.source_port;
     for (std::size_t i = 0; i < context_.spec.flows.size(); ++i) {
-      const FlowSpec& spec = context_.spec.flows[i];
-      flows_.push_back(make_flow(i, port, spec));
-      if (port != 0) port = static_cast<std::uint16_t>(port + sockets_of(spec));
+      const std::uint16_t own_port = socket_of(context_.spec.flows[i]).source_port;
+      flows_.push_back(make_flow(i, own_port != 0 ? own_port : port));
+      if (port != 0) port = static_cast<std::uint16_t>(port + sockets_of(context_.spec.flows[i]));
     }
   }
 
-  std::unique_ptr<FlowRun> make_flow(std::size_t index, std::uint16_t port, const FlowSpec& spec) {
-    if (const auto* udp = std::get_if<UdpFlowSpec>(&spec))
-      return std::make_unique<UdpFlowRun>(context_, index, port, *udp, udp_);
+  std::unique_ptr<RunPart> make_flow(std::size_t index, std::uint16_t port) {
+    const FlowSpec& spec = context_.spec.flows[index];
+    if (!needs_receiver(spec)) return std::make_unique<IcmpFlowRun>(context_, index, *plans_[index], udp_);
+    if (plans_[index] && plans_[index]->spec().transport != Transport::udp)
+      return std::make_unique<RecordFlowRun>(context_, index, port, *plans_[index], records_);
+    if (plans_[index]) return std::make_unique<UdpFlowRun>(context_, index, port, *plans_[index], udp_, echoes_.get());
     if (const auto* tcp = std::get_if<TcpFlowSpec>(&spec))
       return std::make_unique<TcpFlowRun>(context_, index, port, *tcp);
     return std::make_unique<ConnectionFlowRun>(context_, index, port, std::get<ConnectionFlowSpec>(spec));
   }
 
-  /// Far enough ahead that every flow has started at the receiver by then.
+  /// Far enough ahead that every flow has started at its receiver by then.
   nanoseconds time_to_start() const {
-    return std::chrono::milliseconds(5) + 3 * context_.session.round_trip() +
+    return std::chrono::milliseconds(5) + 3 * context_.sessions.round_trip() +
            std::chrono::microseconds(200) * sockets_of(context_.spec);
   }
 
-  /// Of each flow, after the run's: UDP flows of one rate would be due at the same instants and wait for each other, so
-  /// they share out the gap between their packets instead.
+  /// Of each flow, after the run's. Packet flows of one rate would be due at the same instants and wait for each other,
+  /// so they share out the gap between their packets.
   std::vector<nanoseconds> starts() const {
-    std::vector<nanoseconds> starts(context_.spec.flows.size());
-    std::map<double, std::vector<std::size_t>> of_rate;
-    for (std::size_t i = 0; i < starts.size(); ++i) {
-      const auto* udp = std::get_if<UdpFlowSpec>(&context_.spec.flows[i]);
-      if (udp && udp->rate_pps > 0) of_rate[udp->rate_pps].push_back(i);
+    std::vector<nanoseconds> starts;
+    std::map<std::pair<double, nanoseconds>, std::vector<std::size_t>> alike;  // in rate and delay
+    for (std::size_t i = 0; i < plans_.size(); ++i) {
+      const nanoseconds delay = delay_of(context_.spec.flows[i]);
+      starts.push_back(delay);
+      if (plans_[i] && plans_[i]->spec().rate_pps > 0) alike[{plans_[i]->spec().rate_pps, delay}].push_back(i);
     }
-    for (const auto& [rate, flows] : of_rate) {
-      const auto spread = std::min<nanoseconds>(
-          kMostSpread, std::chrono::duration_cast<nanoseconds>(std::chrono::duration<double>(std::min(1 / rate, 1.0))));
+    for (const auto& [rate_and_delay, flows] : alike) {
+      const std::chrono::duration<double> gap(std::min(1 / rate_and_delay.first, 1.0));
+      const auto spread = std::min<nanoseconds>(kMostSpread, std::chrono::duration_cast<nanoseconds>(gap));
       const auto all = static_cast<std::int64_t>(flows.size());
-      for (std::int64_t i = 0; i < all; ++i) starts[flows[static_cast<std::size_t>(i)]] = spread * i / all;
+      for (std::int64_t i = 0; i < all; ++i) starts[flows[static_cast<std::size_t>(i)]] += spread * i / all;
     }
     return starts;
   }
@@ -187,9 +204,12 @@ class Run {
   }
 
   RunContext context_;
-  std::vector<std::unique_ptr<FlowRun>> flows_;
+  Plans plans_;
+  std::vector<std::unique_ptr<RunPart>> flows_;
   asio::steady_timer flows_ended_;
-  UdpSending udp_;  // ends before the flows that it sends
+  RecordTraffic records_;                        // ends before the flows that it sends
+  UdpSending udp_;                               // likewise
+  std::unique_ptr<traffic::EchoReader> echoes_;  // likewise; null when nothing comes back over UDP
   std::exception_ptr failure_;
   std::string stopped_;
 };
@@ -198,8 +218,10 @@ class Run {
 
 RunResult run_until_done(const RunSpec& spec, RunObserver& observer, const std::stop_token& stop) {
   validate_run(spec);
+  require_sctp(spec);
+  Plans plans = plan_packets(spec);
   asio::io_context io(1);
-  Run run(io, spec, observer);
+  Run run(io, spec, std::move(plans), observer);
   RunResult result;
   std::exception_ptr failure;
   bool over = false;

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "paceline/sender.h"
-#include "sender/session.h"
+#include "sender/sessions.h"
 
 namespace paceline::sender {
 
@@ -14,7 +14,7 @@ namespace paceline::sender {
 class RunContext {
  public:
   RunContext(asio::io_context& io_context, const RunSpec& run, RunObserver& run_observer)
-      : io(io_context), spec(run), observer(run_observer), session(io_context) {}
+      : io(io_context), spec(run), observer(run_observer), sessions(io_context, run) {}
 
   /// Tells the observer, once a text: a thousand flows have one and the same to complain of.
   void warn(const std::string& text) {
@@ -24,7 +24,7 @@ class RunContext {
   asio::io_context& io;
   const RunSpec& spec;
   RunObserver& observer;
-  Session session;
+  Sessions sessions;
 
  private:
   std::set<std::string> warned_;

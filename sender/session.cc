@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "sender/session.h"
 
-#include <algorithm>
-#include <asio/connect.hpp>
-#include <asio/redirect_error.hpp>
-#include <asio/use_awaitable.hpp>
-
 #include "paceline/error.h"
 #include "paceline/version.h"
 #include "proto/convert.h"
 #include "proto/packet.h"
+#include "signalling/connect.h"
+#include "signalling/handshake.h"
 #include "traffic/host.h"
 #include "traffic/random.h"
 
@@ -22,77 +19,34 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::chrono::seconds kConnectLimit{3};  // for each address
+constexpr const char* kConnectAdvice =
+    "Is the receiver running, and is this the port of its signalling channel (9000, or the NodePort that maps to it)?";
 
-std::string endpoint_text(const tcp::endpoint& endpoint) {
-  return to_string(Endpoint{endpoint.address().to_string(), endpoint.port()});
+traffic::Address address_of(const tcp::endpoint& endpoint) {
+  return traffic::Address::parse(endpoint.address().to_string(), endpoint.port());
 }
 
-bool wanted(const tcp::endpoint& endpoint, Family family) {
-  return family == Family::any || endpoint.address().is_v6() == (family == Family::ipv6);
-}
-
-asio::awaitable<std::vector<tcp::endpoint>> resolve(asio::io_context& io, const Endpoint& receiver, Family family) {
-  tcp::resolver resolver(io);
-  asio::error_code error;
-  const auto results = co_await resolver.async_resolve(receiver.host, std::to_string(receiver.port),
-                                                       asio::redirect_error(asio::use_awaitable, error));
-  if (error)
-    throw SetupError("host '" + receiver.host + "' does not resolve: " + error.message() +
-                     "; check the name, or give an address");
-  std::vector<tcp::endpoint> endpoints;
-  for (const auto& result : results) {
-    if (wanted(result.endpoint(), family)) endpoints.push_back(result.endpoint());
-  }
-  if (endpoints.empty())
-    throw SetupError("host '" + receiver.host + "' has no " + (family == Family::ipv4 ? "IPv4" : "IPv6") + " address");
-  co_return endpoints;
-}
+std::string endpoint_text(const tcp::endpoint& endpoint) { return address_of(endpoint).to_string(); }
 
 }  // namespace
 
 Session::~Session() { close(); }
 
 asio::awaitable<void> Session::open(const Endpoint& receiver, Family family, const std::string& source) {
-  if (!source.empty()) family = traffic::Address::parse(source, 0).is_v4() ? Family::ipv4 : Family::ipv6;
-  const auto endpoints = co_await resolve(io_, receiver, family);
-  std::string tried;
-  for (const tcp::endpoint& endpoint : endpoints) {
-    const std::string why = co_await connect(endpoint, source);
-    if (why.empty()) {
-      co_await handshake();
-      co_return;
-    }
-    tried += "\n  " + endpoint_text(endpoint) + ": " + why;
-  }
-  throw SetupError("no signalling connection to " + to_string(receiver) + ":" + tried +
-                   "\nIs the receiver running, and is this the port of its signalling channel (9000, or the NodePort "
-                   "that maps to it)?");
+  channel_ = Channel::create(co_await signalling::connect(io_, receiver, family, source, kConnectAdvice),
+                             signalling::kMaxOpening);
+  channel_->send_preamble();
+  co_await handshake();
 }
 
-asio::awaitable<std::string> Session::connect(const tcp::endpoint& endpoint, const std::string& source) {
-  tcp::socket socket(io_);
-  asio::error_code error;
-  if (!source.empty()) {
-    socket.open(endpoint.protocol(), error);
-    if (!error) socket.bind({asio::ip::make_address(source), 0}, error);
-    if (error) co_return "connecting from " + source + ": " + error.message();
+asio::awaitable<void> Session::take(tcp::socket dialled) {
+  channel_ = Channel::create(std::move(dialled), signalling::kMaxOpening);
+  try {
+    co_await channel_->expect_preamble(signalling::kHandshakeTime);
+  } catch (const ChannelError& error) {
+    throw SetupError(address() + " is no Paceline receiver: " + error.what());
   }
-  asio::steady_timer limit(io_, kConnectLimit);
-  bool late = false;
-  limit.async_wait([&](const asio::error_code& cancelled) {
-    if (cancelled) return;
-    late = true;
-    asio::error_code ignored;
-    socket.close(ignored);
-  });
-  co_await socket.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, error));
-  // Once cancelled in time the handler touches nothing here; had it been due already, it must run first.
-  if (!late && limit.cancel() == 0) co_await asio::post(io_, asio::use_awaitable);
-  if (late) co_return "no answer in 3 s";
-  if (error) co_return error.message();
-  channel_ = Channel::create(std::move(socket), signalling::kMaxResult);
-  co_return "";
+  co_await handshake();
 }
 
 asio::awaitable<void> Session::handshake() {
@@ -110,7 +64,6 @@ asio::awaitable<void> Session::handshake() {
   hello.set_program_version(std::string(kVersion));
 
   const auto asked = Clock::now();
-  channel_->send_preamble();
   channel_->send(message);
   wire::Message answer;
   try {
@@ -127,13 +80,29 @@ asio::awaitable<void> Session::handshake() {
     throw SetupError("the receiver at " + address() + " chose signalling version " + std::to_string(welcome.version()) +
                      ", this sender speaks " + std::to_string(signalling::kLowestVersion) + " to " +
                      std::to_string(signalling::kHighestVersion));
-  if (welcome.key_wanted())
-    throw SetupError("the receiver at " + address() + " wants a key, which this sender has not");
+  co_await prove_key(welcome.key_wanted());
+  channel_->set_max_message(signalling::kMaxResult);
   receiver_host_ = wire::from_wire(welcome.host());
   const traffic::ClockIdentity theirs{welcome.clock().boot_id(), welcome.clock().time_namespace(),
                                       nanoseconds{welcome.clock().monotonic_offset()}};
   same_clock_ = clock.same_clock(theirs);
   channel_->start_heartbeats();
+}
+
+asio::awaitable<void> Session::prove_key(bool wanted) {
+  if (!wanted && !key_) co_return;
+  if (!key_)
+    throw SetupError("the receiver at " + address() + " wants a key: give the file that has it with --key-file");
+  if (!wanted)
+    throw SetupError("the receiver at " + address() + " has no keys, and this run is to be authenticated by key '" +
+                     key_->name + "': start the receiver with --key-file, or leave it out here");
+  try {
+    co_await signalling::prove_key(*channel_, *key_, Clock::now() + signalling::kHandshakeTime);
+  } catch (const ChannelError& error) {
+    throw SetupError(
+        "no session with the receiver at " + address() + " by key '" + key_->name + "': " + error.what() +
+        (std::string_view(error.what()) == frame::kNotAuthentic ? "; is it the same in both key files?" : ""));
+  }
 }
 
 asio::awaitable<void> Session::read() {
@@ -181,10 +150,10 @@ void Session::close() {
 asio::awaitable<void> Session::flush_and_close() { co_await channel_->flush_and_close(std::chrono::seconds(2)); }
 
 traffic::Address Session::receiver_address(std::uint16_t port) const {
-  const auto address = channel_->remote().address();
-  std::string text = address.to_string();
-  return traffic::Address::parse(text, port);
+  return traffic::Address::parse(channel_->remote().address().to_string(), port);
 }
+
+traffic::Address Session::local_address() const { return address_of(channel_->local()); }
 
 std::string Session::address() const { return endpoint_text(channel_->remote()); }
 

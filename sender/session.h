@@ -5,6 +5,7 @@
 #include <asio/io_context.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "paceline/result.h"
@@ -24,12 +25,16 @@ class Session {
   /// What a flow gets to read.
   using Messages = Inbox<wire::Message>;
 
-  explicit Session(asio::io_context& io) : io_(io) {}
+  /// `key`: proven to the receiver, which must prove that it has it.
+  Session(asio::io_context& io, std::optional<Key> key) : io_(io), key_(std::move(key)) {}
   ~Session();
 
   /// Connects to the first address of the receiver that answers and shakes hands. Throws SetupError that lists every
   /// address tried and what became of it. `source`: the numeric address to connect from; empty: the route's.
   asio::awaitable<void> open(const Endpoint& receiver, Family family, const std::string& source);
+
+  /// Shakes hands over a connection that a receiver has dialled. Throws SetupError.
+  asio::awaitable<void> take(asio::ip::tcp::socket dialled);
 
   /// Reads until the channel ends or close() is called; then failure() says why, and all inboxes are closed.
   asio::awaitable<void> read();
@@ -48,18 +53,19 @@ class Session {
 
   traffic::Address receiver_address(std::uint16_t port) const;  // of the host that signalling reached
   traffic::Address receiver_address() const { return receiver_address(channel_->remote().port()); }
+  traffic::Address local_address() const;  // of the signalling connection
   const Host& receiver_host() const { return receiver_host_; }
   bool same_clock() const { return same_clock_; }
   std::chrono::nanoseconds round_trip() const { return round_trip_; }  // of the handshake
   std::string address() const;
 
  private:
-  /// Returns why not; empty if connected.
-  asio::awaitable<std::string> connect(const asio::ip::tcp::endpoint& endpoint, const std::string& source);
   asio::awaitable<void> handshake();
+  asio::awaitable<void> prove_key(bool wanted);
   void fail(const std::string& why);
 
   asio::io_context& io_;
+  std::optional<Key> key_;
   std::shared_ptr<signalling::Channel> channel_;
   std::map<std::uint32_t, Messages*> by_request_;
   std::map<std::uint32_t, Messages*> by_flow_;

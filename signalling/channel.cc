@@ -98,6 +98,7 @@ asio::awaitable<wire::Message> Channel::receive(Clock::duration limit, bool hear
     if (bytes) {
       wire::Message message;
       if (!message.ParseFromString(*bytes)) throw ChannelError("bytes that are no message");
+      remember(message, *bytes);
       if (!message.has_heartbeat()) co_return message;
       if (heartbeats_count) deadline = Clock::now() + limit;
       continue;
@@ -112,7 +113,23 @@ asio::awaitable<wire::Message> Channel::receive(Clock::duration limit, bool hear
   }
 }
 
-void Channel::send(const wire::Message& message) { write(frame::encode(message.SerializeAsString())); }
+void Channel::send(const wire::Message& message) {
+  if (closed_ || shut_down_ || !failure_.empty()) return;
+  const std::string bytes = message.SerializeAsString();
+  remember(message, bytes);
+  write(frame::encode(bytes, our_seal_.get()));
+}
+
+void Channel::remember(const wire::Message& message, const std::string& bytes) {
+  if (message.has_hello() && opening_.hello.empty()) opening_.hello = bytes;
+  if (message.has_welcome() && opening_.welcome.empty()) opening_.welcome = bytes;
+}
+
+void Channel::seal(std::unique_ptr<frame::Seal> ours, std::unique_ptr<frame::Seal> theirs) {
+  our_seal_ = std::move(ours);
+  their_seal_ = std::move(theirs);
+  reader_.expect_seal(*their_seal_);
+}
 
 void Channel::write(std::string bytes) {
   if (closed_ || shut_down_ || !failure_.empty()) return;

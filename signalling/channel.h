@@ -13,6 +13,7 @@
 
 #include "proto/frame.h"
 #include "proto/signalling.pb.h"
+#include "signalling/authentication.h"
 
 namespace paceline::signalling {
 
@@ -25,6 +26,7 @@ class ChannelError : public std::runtime_error {
 inline constexpr std::uint32_t kLowestVersion = 1;
 inline constexpr std::uint32_t kHighestVersion = 1;
 
+inline constexpr std::size_t kMaxOpening = 16 * 1024;       // what is read before the session stands
 inline constexpr std::size_t kMaxRequest = 64 * 1024;       // what a receiver reads from a sender
 inline constexpr std::size_t kMaxResult = 4 * 1024 * 1024;  // what a sender reads from a receiver
 
@@ -43,6 +45,15 @@ class Channel : public std::enable_shared_from_this<Channel> {
   /// Opens with the preamble / expects it. The latter throws ChannelError if other bytes come first.
   void send_preamble();
   asio::awaitable<void> expect_preamble(std::chrono::steady_clock::duration limit);
+
+  /// What bounds the messages that are read from now on.
+  void set_max_message(std::size_t bytes) { reader_.set_max_message(bytes); }
+
+  /// The first Hello and the first Welcome that crossed the channel.
+  const Opening& opening() const { return opening_; }
+
+  /// From now on every frame is sealed: those that are sent, and those that are read.
+  void seal(std::unique_ptr<frame::Seal> ours, std::unique_ptr<frame::Seal> theirs);
 
   /// How many bytes may wait for the peer: kMaxOutbox unless told otherwise.
   void set_outbox_limit(std::size_t bytes) { outbox_limit_ = bytes; }
@@ -75,6 +86,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   Channel(asio::ip::tcp::socket socket, std::size_t max_message);
 
   void write(std::string bytes);
+  void remember(const wire::Message& message, const std::string& bytes);
   asio::awaitable<void> drain();
   asio::awaitable<void> beat();
   asio::awaitable<std::size_t> read_some(std::chrono::steady_clock::time_point deadline);
@@ -82,6 +94,9 @@ class Channel : public std::enable_shared_from_this<Channel> {
   asio::ip::tcp::socket socket_;
   asio::ip::tcp::endpoint local_;
   asio::ip::tcp::endpoint remote_;
+  Opening opening_;
+  std::unique_ptr<frame::Seal> our_seal_;    // nullptr: frames are not sealed
+  std::unique_ptr<frame::Seal> their_seal_;  // likewise
   frame::Reader reader_;
   std::string chunk_;
   asio::steady_timer read_deadline_;

@@ -16,6 +16,7 @@
 #include "paceline/error.h"
 #include "traffic/clock_source.h"
 #include "traffic/flow_label.h"
+#include "traffic/socket_options.h"
 
 namespace paceline::traffic {
 
@@ -189,12 +190,12 @@ int ConnectionWorker::open(Exchange& exchange) {
   if (exchange.fd < 0) return errno == EAGAIN ? ENOBUFS : errno;
   exchange.watched = false;
   sockaddr_storage to = to_;
-  if (spec_.flow_label) {
-    try {
-      set_flow_label(exchange.fd, *spec_.flow_label, to);
-    } catch (const SetupError&) {  // the probes went out with it; by now the kernel's labels are used up
-      return ENOBUFS;
-    }
+  try {
+    bind_to_interface(exchange.fd, spec_.flow.socket.interface);
+    configure_socket(exchange.fd, spec_.flow.socket);
+    if (spec_.flow_label) set_flow_label(exchange.fd, *spec_.flow_label, to);
+  } catch (const SetupError&) {  // the probes went out with it; by now the kernel's labels are used up, say
+    return ENOBUFS;
   }
   if (source_length_ != 0) {
     const int on = 1;

@@ -3,18 +3,20 @@
 
 #include <linux/filter.h>
 #include <linux/net_tstamp.h>
-#include <linux/sock_diag.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "paceline/endpoint.h"
 #include "paceline/error.h"
+#include "proto/packet.h"
 
 namespace paceline::traffic {
 
@@ -47,6 +49,40 @@ std::pair<FileDescriptor, int> open_socket(const std::optional<Address>& bind) {
 
 }  // namespace
 
+/// A datagram back to where another one came from, from the address that it was sent to.
+struct ReturnAddress {
+  void fill(msghdr& header, const Datagram& to, int family);
+
+  sockaddr_storage destination;
+  struct alignas(cmsghdr) Control {
+    std::array<std::uint8_t, CMSG_SPACE(std::max(sizeof(in6_pktinfo), sizeof(in_pktinfo)))> bytes;
+  } control;
+};
+
+void ReturnAddress::fill(msghdr& header, const Datagram& to, int family) {
+  header.msg_name = &destination;
+  header.msg_namelen = to.from.to_sockaddr(destination, family);
+  control.bytes.fill(0);
+  header.msg_control = control.bytes.data();
+  const auto put = [&](int level, int type, const auto& info) {
+    header.msg_controllen = CMSG_SPACE(sizeof info);
+    cmsghdr* message = CMSG_FIRSTHDR(&header);
+    message->cmsg_level = level;
+    message->cmsg_type = type;
+    message->cmsg_len = CMSG_LEN(sizeof info);
+    std::memcpy(CMSG_DATA(message), &info, sizeof info);
+  };
+  if (family == AF_INET6) {
+    put(IPPROTO_IPV6, IPV6_PKTINFO, in6_pktinfo{to.to.ip(), IN6_IS_ADDR_LINKLOCAL(&to.to.ip()) ? to.interface : 0});
+  } else {
+    sockaddr_storage source;
+    to.to.to_sockaddr(source, AF_INET);
+    in_pktinfo info{};
+    info.ipi_spec_dst = reinterpret_cast<const sockaddr_in&>(source).sin_addr;
+    put(IPPROTO_IP, IP_PKTINFO, info);
+  }
+}
+
 struct DataSocket::Buffers {
   /// Makes a message ready for the kernel to fill in.
   void prepare(std::size_t i) {
@@ -70,6 +106,17 @@ struct DataSocket::Buffers {
   std::array<mmsghdr, kBatch> messages;
   std::array<Datagram, kBatch> datagrams;
   std::size_t used = 0;  // messages that the kernel has filled in
+
+  // What goes back.
+  struct Echo {
+    std::array<std::uint8_t, packet::kHeaderSize> head;
+    std::array<iovec, 2> parts;
+    ReturnAddress address;
+  };
+  std::array<Echo, kBatch> echoes;
+  std::array<mmsghdr, kBatch> echo_messages;
+  std::array<std::size_t, kBatch> refused;
+  std::size_t echoes_queued = 0;
 };
 
 DataSocket::DataSocket(const std::string& bind_to, std::uint16_t port, Taking taking)
@@ -182,50 +229,51 @@ std::span<const Datagram> DataSocket::receive() {
 }
 
 int DataSocket::reply(std::span<const std::uint8_t> bytes, const Datagram& to) {
-  sockaddr_storage destination;
-  const socklen_t length = to.from.to_sockaddr(destination, family_);
   iovec vector{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
-  struct alignas(cmsghdr) {
-    std::array<std::uint8_t, 128> bytes{};
-  } control;
   msghdr header{};
-  header.msg_name = &destination;
-  header.msg_namelen = length;
+  ReturnAddress address;
+  address.fill(header, to, family_);
   header.msg_iov = &vector;
   header.msg_iovlen = 1;
-  header.msg_control = control.bytes.data();
-  if (family_ == AF_INET6) {
-    in6_pktinfo info{to.to.ip(), IN6_IS_ADDR_LINKLOCAL(&to.to.ip()) ? to.interface : 0};
-    header.msg_controllen = CMSG_SPACE(sizeof info);
-    cmsghdr* message = CMSG_FIRSTHDR(&header);
-    message->cmsg_level = IPPROTO_IPV6;
-    message->cmsg_type = IPV6_PKTINFO;
-    message->cmsg_len = CMSG_LEN(sizeof info);
-    std::memcpy(CMSG_DATA(message), &info, sizeof info);
-  } else {
-    sockaddr_storage source;
-    to.to.to_sockaddr(source, AF_INET);
-    in_pktinfo info{};
-    info.ipi_spec_dst = reinterpret_cast<const sockaddr_in&>(source).sin_addr;
-    header.msg_controllen = CMSG_SPACE(sizeof info);
-    cmsghdr* message = CMSG_FIRSTHDR(&header);
-    message->cmsg_level = IPPROTO_IP;
-    message->cmsg_type = IP_PKTINFO;
-    message->cmsg_len = CMSG_LEN(sizeof info);
-    std::memcpy(CMSG_DATA(message), &info, sizeof info);
-  }
   return sendmsg(fd_.get(), &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? errno : 0;
 }
 
-std::uint64_t DataSocket::drops() {
-  std::array<std::uint32_t, SK_MEMINFO_VARS> values{};
-  socklen_t length = sizeof values;
-  if (getsockopt(fd_.get(), SOL_SOCKET, SO_MEMINFO, values.data(), &length) == 0) {
-    const std::uint32_t now = values[SK_MEMINFO_DROPS];
-    drops_ += now - last_drops_;  // modulo 2^32, as the kernel counts
-    last_drops_ = now;
+void DataSocket::queue_echo(const Datagram& packet) {
+  assert(buffers_->echoes_queued < kBatch && packet.bytes.size() >= packet::kHeaderSize);
+  const std::size_t i = buffers_->echoes_queued++;
+  Buffers::Echo& echo = buffers_->echoes[i];
+  std::copy_n(packet.bytes.begin(), echo.head.size(), echo.head.begin());
+  packet::make_echo(echo.head);
+  const auto rest = packet.bytes.subspan(echo.head.size());
+  echo.parts = {iovec{echo.head.data(), echo.head.size()}, iovec{const_cast<std::uint8_t*>(rest.data()), rest.size()}};
+  msghdr& header = buffers_->echo_messages[i].msg_hdr;
+  header = {};
+  echo.address.fill(header, packet, family_);
+  header.msg_iov = echo.parts.data();
+  header.msg_iovlen = echo.parts.size();
+}
+
+std::span<const std::size_t> DataSocket::send_echoes() {
+  const std::size_t count = std::exchange(buffers_->echoes_queued, 0);
+  std::size_t refused = 0;
+  for (std::size_t i = 0; i < count;) {
+    const int sent =
+        sendmmsg(fd_.get(), &buffers_->echo_messages[i], static_cast<unsigned>(count - i), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) {
+      i += static_cast<std::size_t>(sent);
+    } else {
+      buffers_->refused[refused++] = i++;
+    }
   }
-  return drops_;
+  return std::span(buffers_->refused).first(refused);
+}
+
+int DataSocket::send(std::span<const std::uint8_t> bytes, const Address& to) {
+  sockaddr_storage destination;
+  const socklen_t length = to.to_sockaddr(destination, family_);
+  const ssize_t sent = sendto(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+                              reinterpret_cast<const sockaddr*>(&destination), length);
+  return sent < 0 ? errno : 0;
 }
 
 }  // namespace paceline::traffic

@@ -11,6 +11,7 @@
 #include "paceline/clock.h"
 #include "traffic/address.h"
 #include "traffic/file_descriptor.h"
+#include "traffic/socket_drops.h"
 
 namespace paceline::traffic {
 
@@ -65,13 +66,22 @@ class DataSocket {
   /// Returns 0 or an errno.
   int reply(std::span<const std::uint8_t> bytes, const Datagram& to);
 
+  /// Puts a data packet of the last receive() aside, to be sent back whole as an echo, as reply() does. Each once.
+  void queue_echo(const Datagram& packet);
+  /// Sends what was put aside, before the next receive(). Does not wait: says which of them, by their order, the kernel
+  /// refused (its buffers are full, say).
+  std::span<const std::size_t> send_echoes();
+
+  /// Sends one datagram from the socket's port. Returns 0 or an errno.
+  int send(std::span<const std::uint8_t> bytes, const Address& to);
+
   int fd() const { return fd_.get(); }
   std::uint16_t port() const { return port_; }
   bool coalesces() const { return coalesces_; }
   std::size_t buffer_bytes() const { return buffer_bytes_; }
 
   /// Packet buffers dropped because the receive buffer was full, since the socket was opened.
-  std::uint64_t drops();
+  std::uint64_t drops() { return drops_.read(fd_.get()); }
 
  private:
   struct Buffers;
@@ -81,8 +91,7 @@ class DataSocket {
   bool coalesces_ = false;
   std::uint16_t port_ = 0;
   std::size_t buffer_bytes_ = 0;
-  std::uint32_t last_drops_ = 0;
-  std::uint64_t drops_ = 0;
+  SocketDrops drops_;
   std::unique_ptr<Buffers, void (*)(Buffers*)> buffers_;
 };
 

@@ -10,10 +10,10 @@ namespace paceline::traffic {
 
 /// When a flow's slots are due, as offsets from the flow's start: slot k at k / rate, to the nearest nanosecond.
 /// The rate is taken as the exact fraction that the double is, so that no slot drifts, whatever the rate and the
-/// duration. Other schedules (stochastic inter-departure times) offer the same next() and slots_before().
+/// duration.
 class ConstantRate {
  public:
-  /// Precondition: 0 < rate_pps <= UdpFlowSpec::kMaxRate. A gap of more than 31 years counts as 31 years.
+  /// Precondition: 0 < rate_pps <= PacketFlowSpec::kMaxRate. A gap of more than 31 years counts as 31 years.
   explicit ConstantRate(double rate_pps);
 
   /// The due offset of the next slot: 0 at first, then never decreasing.
@@ -29,7 +29,7 @@ class ConstantRate {
   }
 
   /// How many slots are due before `duration`, from the flow's start: those that a flow of this duration has.
-  /// Precondition: 0 <= duration <= 2 * UdpFlowSpec::kMaxDuration (a warm-up and what is measured).
+  /// Precondition: 0 <= duration <= 2 * PacketFlowSpec::kMaxDuration (a warm-up and what is measured).
   std::uint64_t slots_before(nanoseconds duration) const;
 
   /// The due offset of any slot; next() gives the same in order. Precondition: the slot is due within a year.

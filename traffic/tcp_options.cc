@@ -12,6 +12,7 @@
 
 #include "paceline/error.h"
 #include "traffic/file_descriptor.h"
+#include "traffic/socket_options.h"
 
 namespace paceline::traffic {
 
@@ -50,6 +51,7 @@ void configure_tcp(int socket, const TcpFlowSpec& spec, bool source) {
     if (const std::string refusal = set_congestion(socket, spec.congestion); !refusal.empty())
       throw SetupError(refusal);
   }
+  if (source) configure_socket(socket, spec.socket);  // either end may be the source
   // The end that opens the connection tells its MSS to the other in the SYN, so it binds both.
   if (spec.mss != 0 && !set_option(socket, IPPROTO_TCP, TCP_MAXSEG, static_cast<int>(spec.mss)))
     throw SetupError("MSS of " + std::to_string(spec.mss) + " bytes (TCP_MAXSEG): " + std::strerror(errno));

@@ -9,9 +9,9 @@
 
 namespace paceline::traffic {
 
-/// Makes a TCP socket (AF_INET or AF_INET6) what `spec` asks of this end, before it is connected: congestion control
-/// (source only), MSS, buffers, TCP_NODELAY. Throws SetupError that names the option, and for a congestion control that
-/// the kernel lacks those it has.
+/// Makes a TCP socket (AF_INET or AF_INET6) what `spec` asks of this end, before it is connected: congestion control,
+/// DSCP and hop limit (source only), MSS, buffers, TCP_NODELAY. Throws SetupError that names the option, and for a
+/// congestion control that the kernel lacks those it has.
 void configure_tcp(int socket, const TcpFlowSpec& spec, bool source);
 
 /// Whether this kernel can be asked for it; else why not, with those that it has. Empty for one that works.

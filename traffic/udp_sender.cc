@@ -24,11 +24,11 @@ using FlowNumbers = std::vector<std::size_t>;
 constexpr double kWorkerRate = 250'000;  // packets/s that a worker sends with time to spare, one a call
 
 double load(const UdpFlow& flow) {
-  return flow.spec.rate_pps > 0 ? flow.spec.rate_pps : UdpFlowSpec::kMaxRate;  // flat out is more than any rate
+  return is_flat_out(flow) ? PacketFlowSpec::kMaxRate : flow.spec.rate_pps;  // flat out is more than any rate
 }
 
 // A flow that is sent flat out waits for nothing but room in its socket.
-Pacing asked_pacing(const UdpFlow& flow) { return flow.spec.rate_pps > 0 ? flow.spec.pacing : Pacing::sleep; }
+Pacing asked_pacing(const UdpFlow& flow) { return is_flat_out(flow) ? Pacing::sleep : flow.spec.pacing; }
 
 // One for each flow that is sent flat out, and as many as the others' packets keep busy: fewer workers wake up less
 // often a packet, and leave more CPUs to spin on.
@@ -37,7 +37,7 @@ std::size_t useful_workers(const std::vector<UdpFlow>& flows) {
   std::size_t flat_out = 0;
   for (const UdpFlow& flow : flows) {
     paced += flow.spec.rate_pps;
-    if (flow.spec.rate_pps == 0) ++flat_out;
+    if (is_flat_out(flow)) ++flat_out;
   }
   return flat_out + static_cast<std::size_t>(std::ceil(paced / kWorkerRate));
 }
@@ -61,7 +61,7 @@ std::vector<FlowNumbers> share_out(const std::vector<UdpFlow>& flows, std::size_
 // Whether a worker with these flows leaves its CPU to nobody.
 bool spins(const std::vector<UdpFlow>& flows, const FlowNumbers& share) {
   return std::any_of(share.begin(), share.end(), [&](std::size_t flow) {
-    return flows[flow].spec.rate_pps == 0 || flows[flow].spec.pacing != Pacing::sleep;
+    return is_flat_out(flows[flow]) || flows[flow].spec.pacing != Pacing::sleep;
   });
 }
 

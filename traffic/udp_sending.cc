@@ -17,6 +17,7 @@ namespace {
 constexpr nanoseconds kFirstPause = std::chrono::microseconds(10);
 constexpr nanoseconds kLongestPause = std::chrono::milliseconds(1);
 constexpr nanoseconds kBatchSpan = std::chrono::milliseconds(1);  // a datagram waits for those after it so long at most
+constexpr std::uint64_t kPassedInATurn = 1024;
 constexpr std::size_t kBurst = 64;  // packets that the send buffer should hold, to catch up after a stall
 
 int socket_option(int socket, int level, int name) {
@@ -55,14 +56,13 @@ void prepare(int socket, std::uint32_t payload, std::size_t batch) {
   drain_error_queue(socket);
 }
 
-std::size_t batch_capacity(const UdpFlowSpec& spec) {
+std::size_t batch_capacity(const UdpFlow& flow) {
+  const PacketFlowSpec& spec = flow.spec;
   if (spec.batching == Batching::single) return 1;
-  std::size_t most = spec.batch > 0 ? spec.batch : DatagramBatch::worthwhile(spec.batching, spec.size);
-  if (spec.rate_pps > 0) {
-    const double due = std::ceil(spec.rate_pps * std::chrono::duration<double>(kBatchSpan).count());
-    most = std::min(most, static_cast<std::size_t>(std::max(due, 1.0)));
-  }
-  return most;
+  const std::size_t most = spec.batch > 0 ? spec.batch : DatagramBatch::worthwhile(spec.batching, spec.size);
+  if (is_flat_out(flow) || flow.source != nullptr) return most;  // a source may have any number due at once
+  const double due = std::ceil(spec.rate_pps * std::chrono::duration<double>(kBatchSpan).count());
+  return std::min(most, static_cast<std::size_t>(std::max(due, 1.0)));
 }
 
 std::string too_large(int socket, std::uint32_t size) {
@@ -79,16 +79,14 @@ UdpSending::UdpSending(const UdpFlow& flow, Pacing pacing)
     : flow_(flow),
       measured_from_(flow.start + flow.spec.omit),
       end_(measured_from_ + flow.spec.duration),
-      batch_(flow.socket, flow.flow_id, flow.spec.size, flow.spec.batching, batch_capacity(flow.spec)),
-      schedule_(flow.spec.rate_pps) {
+      batch_(flow.socket, flow.flow_id, flow.spec.size, flow.spec.batching, batch_capacity(flow), flow.payload,
+             flow.envelope),
+      batch_slots_(batch_.capacity(), Slot{{}, flow.spec.size}) {
   prepare(flow.socket, flow.spec.size, batch_.capacity());
   outcome_.sent.pacing = pacing;
-  if (flat_out()) return;
-  slots_ = schedule_.slots_before(flow.spec.omit + flow.spec.duration);
-  warm_up_slots_ = schedule_.slots_before(flow.spec.omit);
+  if (is_flat_out(flow)) return;
+  slots_.emplace(flow.spec, flow.source);
   end_ += flow.overtime;
-  next_due_ = schedule_.next();
-  dues_.resize(batch_.capacity());
   plan();
 }
 
@@ -99,53 +97,72 @@ std::optional<SenderTime> UdpSending::serve(SenderTime now) {
 std::optional<SenderTime> UdpSending::serve_flat_out(SenderTime now) {
   if (now >= end_) return std::nullopt;
   const bool measured = now >= measured_from_;
-  if (hand_over(batch_.capacity(), now, measured) == 0) return failed(now, measured);
-  return now;
+  if (hand_over(measured ? wanted() : batch_.capacity(), now, measured) == 0) return failed(now, measured);
+  return wanted() > 0 ? std::optional(now) : std::nullopt;
+}
+
+// Of a flow that is sent flat out: so many of the next packets, a batch at most.
+std::size_t UdpSending::wanted() const {
+  const PacketFlowSpec& spec = flow_.spec;
+  const Sent& sent = outcome_.sent;
+  std::uint64_t wanted = batch_.capacity();
+  if (spec.packets > 0) wanted = std::min(wanted, spec.packets - sent.packets);
+  if (spec.bytes > 0)
+    wanted = std::min(wanted, sent.bytes < spec.bytes ? (spec.bytes - sent.bytes - 1) / spec.size + 1 : 0);
+  return wanted;
 }
 
 std::optional<SenderTime> UdpSending::serve_slots(SenderTime now) {
-  if (now >= end_) return pass_slots(slots_ - slot_);
-  if (flow_.spec.late == LatePolicy::skip && a_whole_batch_late(now)) return pass_slots(planned_);
-  const bool measured = slot_ >= warm_up_slots_;
+  if (now >= end_) return pass_rest(now);
+  if (flow_.spec.late == LatePolicy::skip && a_whole_batch_late(now)) {
+    pass_batch();
+    return plan();
+  }
+  const bool measured = !batch_in_warm_up_;
   const std::size_t sent = hand_over(planned_, now, measured);
   if (sent == 0) return failed(now, measured);
-  std::copy(dues_.begin() + static_cast<std::ptrdiff_t>(sent), dues_.begin() + static_cast<std::ptrdiff_t>(planned_),
-            dues_.begin());
+  std::copy(batch_slots_.begin() + static_cast<std::ptrdiff_t>(sent),
+            batch_slots_.begin() + static_cast<std::ptrdiff_t>(planned_), batch_slots_.begin());
   planned_ -= sent;
-  slot_ += sent;
-  plan();
-  return planned_ > 0 ? std::optional(turn()) : std::nullopt;
+  return plan();
 }
 
 // Fills the batch up with the slots that are due soon after its first. It is of the warm-up or of what is measured.
-void UdpSending::plan() {
-  const std::uint64_t left = (slot_ < warm_up_slots_ ? warm_up_slots_ : slots_) - slot_;
-  const std::size_t most = std::min<std::uint64_t>(dues_.size(), left);
-  while (planned_ < most && (planned_ == 0 || next_due_ < dues_[0] + kBatchSpan)) {
-    dues_[planned_++] = next_due_;
-    next_due_ = schedule_.next();
+// Returns when it is to be sent; nothing when no slot is left.
+std::optional<SenderTime> UdpSending::plan() {
+  if (planned_ == 0) batch_in_warm_up_ = slots_->in_warm_up();
+  while (planned_ < batch_slots_.size() && !slots_->over() && slots_->in_warm_up() == batch_in_warm_up_ &&
+         (planned_ == 0 || slots_->front().due < batch_slots_[0].due + kBatchSpan)) {
+    batch_slots_[planned_++] = slots_->front();
+    slots_->pop();
   }
+  return planned_ > 0 ? std::optional(turn()) : std::nullopt;
 }
 
 // As late as the next batch is after this one.
 bool UdpSending::a_whole_batch_late(SenderTime now) const {
-  const nanoseconds batch_span = dues_[planned_ - 1] - dues_[0];
-  return now >= flow_.start + next_due_ + batch_span;
+  const nanoseconds first = batch_slots_[0].due, last = batch_slots_[planned_ - 1].due, next = slots_->front().due;
+  const nanoseconds gap = next > last ? next - last : slots_->last_gap();
+  return now >= flow_.start + last + gap + (last - first);
 }
 
 // These slots are not sent.
-std::optional<SenderTime> UdpSending::pass_slots(std::uint64_t count) {
-  const std::uint64_t passed = slot_ + count;
-  if (passed > warm_up_slots_) outcome_.sent.missed_slots += passed - std::max(slot_, warm_up_slots_);
-  slot_ = passed;
+void UdpSending::pass_batch() {
+  if (!batch_in_warm_up_) outcome_.sent.missed_slots += planned_;
   planned_ = 0;
-  plan();
-  return planned_ > 0 ? std::optional(turn()) : std::nullopt;
+}
+
+// Nor is what is left. A source has to draw it, so other flows have their turns in between.
+std::optional<SenderTime> UdpSending::pass_rest(SenderTime now) {
+  pass_batch();
+  outcome_.sent.missed_slots += slots_->pass_rest(kPassedInATurn);
+  return slots_->over() ? std::nullopt : std::optional(now);
 }
 
 // Returns how many left; when none did, why is in error_.
 std::size_t UdpSending::hand_over(std::size_t count, SenderTime now, bool measured) {
-  for (std::size_t i = 0; i < count; ++i) batch_.write(i, outcome_.sequences + i, now, lateness(i, now));
+  for (std::size_t i = 0; i < count; ++i)
+    batch_.write(i, batch_slots_[i].size, outcome_.sequences + i, now, lateness(i, now));
   const DatagramBatch::Handed handed = batch_.send(count);
   error_ = handed.error;
   if (handed.datagrams == 0) return 0;
@@ -160,10 +177,14 @@ std::size_t UdpSending::hand_over(std::size_t count, SenderTime now, bool measur
 
 void UdpSending::account(std::size_t count, SenderTime now) {
   Sent& sent = outcome_.sent;
-  if (sent.packets == 0) first_sent_ = now;
+  if (sent.packets == 0) {
+    first_sent_ = now;
+    first_due_ = batch_slots_[0].due;
+  }
   last_sent_ = now;
+  last_due_ = batch_slots_[count - 1].due;
   sent.packets += count;
-  sent.bytes += count * flow_.spec.size;
+  for (std::size_t i = 0; i < count; ++i) sent.bytes += batch_slots_[i].size;
   ++sent.sends;
   sent.batch = std::max(sent.batch, static_cast<std::uint32_t>(count));
   if (flow_.sink == nullptr) return;
@@ -173,10 +194,10 @@ void UdpSending::account(std::size_t count, SenderTime now) {
 // Tries again at once, then after pauses that grow; or gives up.
 std::optional<SenderTime> UdpSending::failed(SenderTime now, bool measured) {
   if (error_ == EMSGSIZE) {
-    outcome_.error = too_large(flow_.socket, flow_.spec.size);
+    outcome_.error = too_large(flow_.socket, batch_slots_[0].size);
     return std::nullopt;
   }
-  if (error_ != EAGAIN && error_ != ENOBUFS) drain_error_queue(flow_.socket);
+  if (error_ != EAGAIN && error_ != ENOBUFS && flow_.envelope == nullptr) drain_error_queue(flow_.socket);
   if (measured) count_failure();
   if (!failing_since_) {
     failing_since_ = now;
@@ -204,6 +225,8 @@ UdpFlowOutcome UdpSending::outcome() const {
   UdpFlowOutcome outcome = outcome_;
   outcome.sent.batching = batch_.batching();
   if (outcome.sent.packets > 0) outcome.sent.span = last_sent_ - first_sent_;
+  outcome.sent.due_span = last_due_ - first_due_;
+  if (slots_) outcome.sent.drawn = slots_->drawn();
   return outcome;
 }
 

@@ -9,7 +9,8 @@
 #include "paceline/clock.h"
 #include "paceline/flow.h"
 #include "traffic/datagram_batch.h"
-#include "traffic/schedule.h"
+#include "traffic/packet_plan.h"
+#include "traffic/slots.h"
 #include "traffic/udp_sender.h"
 
 namespace paceline::traffic {
@@ -32,19 +33,21 @@ class UdpSending {
   UdpFlowOutcome outcome() const;
 
  private:
-  bool flat_out() const { return flow_.spec.rate_pps == 0; }
-  SenderTime turn() const { return flow_.start + (flat_out() ? nanoseconds{0} : dues_[planned_ - 1]); }
+  bool flat_out() const { return !slots_.has_value(); }
+  SenderTime turn() const { return flow_.start + (planned_ > 0 ? batch_slots_[planned_ - 1].due : nanoseconds{0}); }
   std::optional<SenderTime> serve_slots(SenderTime now);
   std::optional<SenderTime> serve_flat_out(SenderTime now);
-  void plan();
+  std::size_t wanted() const;
+  std::optional<SenderTime> plan();
   bool a_whole_batch_late(SenderTime now) const;
-  std::optional<SenderTime> pass_slots(std::uint64_t count);
+  void pass_batch();
+  std::optional<SenderTime> pass_rest(SenderTime now);
   std::size_t hand_over(std::size_t count, SenderTime now, bool measured);
   void account(std::size_t count, SenderTime now);
   std::optional<SenderTime> failed(SenderTime now, bool measured);
   void count_failure();
   std::int64_t lateness(std::size_t index, SenderTime now) const {
-    return flat_out() ? 0 : (now - flow_.start - dues_[index]).count();
+    return flat_out() ? 0 : (now - flow_.start - batch_slots_[index].due).count();
   }
 
   UdpFlow flow_;
@@ -54,15 +57,13 @@ class UdpSending {
   UdpFlowOutcome outcome_;
   SenderTime first_sent_{};  // of the measured part
   SenderTime last_sent_{};
+  nanoseconds first_due_{0};
+  nanoseconds last_due_{0};
 
-  // Of a flow with a rate: its slots, and those of the next batch.
-  ConstantRate schedule_;
-  std::uint64_t slots_ = 0;
-  std::uint64_t warm_up_slots_ = 0;  // of these, the first
-  std::uint64_t slot_ = 0;           // the batch's first
-  nanoseconds next_due_{0};          // of the slot after the batch's last
-  std::vector<nanoseconds> dues_;
-  std::size_t planned_ = 0;  // slots in the batch; 0: none are left
+  std::optional<Slots> slots_;     // behind those of the next batch; none when flat out
+  std::vector<Slot> batch_slots_;  // flat out: all of one size, and due never
+  std::size_t planned_ = 0;        // of these, in the batch
+  bool batch_in_warm_up_ = false;
 
   // While sends fail.
   int error_ = 0;

@@ -12,19 +12,23 @@ namespace paceline {
 
 /// A record file's flow, decoded again.
 struct Replay {
-  UdpFlowResult result;
+  PacketFlowResult result;
   std::string recorded_at;          ///< when the file was created: UTC, RFC 3339
   std::vector<std::string> damage;  ///< what could not be read, with offsets (the first 100); empty for a whole file
 };
 
 /// Told of each interval and of its flow, on the thread that called replay().
-using IntervalHandler = std::function<void(const UdpInterval&, const UdpFlowSpec&)>;
+using IntervalHandler = std::function<void(const PacketInterval&, const PacketFlowSpec&)>;
 
 /// Decodes a record file as the receiver decoded the flow while it ran: the same intervals and the same
 /// result. Constant memory. Damaged blocks are reported and left out, and the result is marked incomplete.
 /// Throws FileError when the file cannot be opened or is no record file. `on_interval` may be empty; it is
 /// called on the caller's thread.
 Replay replay(const std::filesystem::path& file, const IntervalHandler& on_interval = {});
+
+/// The same with intervals of `step` instead of the flow's own, a microsecond at least: a time series. The result is
+/// the one above.
+Replay replay(const std::filesystem::path& file, nanoseconds step, const IntervalHandler& on_interval);
 
 /// What a renderer shows beside the numbers.
 struct TextOptions {
@@ -38,15 +42,20 @@ std::string render_text(const RunResult& run, const TextOptions& options = {});
 std::string render_text_header(const FlowSpec& spec);
 
 /// One line for an interval.
-std::string render_text_row(const UdpInterval& interval, const UdpFlowSpec& spec);
+std::string render_text_row(const PacketInterval& interval, const PacketFlowSpec& spec);
 std::string render_text_row(const TcpInterval& interval, const TcpFlowSpec& spec);
 std::string render_text_row(const ConnectionInterval& interval, const ConnectionFlowSpec& spec);
+
+/// A time series as CSV (RFC 4180, but for line ends): the columns' names, and an interval's row; decoder/README.md
+/// says what is in them. `flow` is the run's, from 0. No line ends.
+std::string render_csv_header();
+std::string render_csv(std::size_t flow, const PacketInterval& interval);
 
 /// Exactly one JSON document, without a line end: decoder/README.md has its form, and that of the NDJSON lines.
 std::string render_json(const RunResult& run);
 
 /// One line of NDJSON for an interval, {"type":"interval","flow":...}; no line end.
-std::string render_ndjson(std::size_t flow, const UdpInterval& interval);
+std::string render_ndjson(std::size_t flow, const PacketInterval& interval);
 std::string render_ndjson(std::size_t flow, const TcpInterval& interval);
 std::string render_ndjson(std::size_t flow, const ConnectionInterval& interval);
 

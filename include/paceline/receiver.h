@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "paceline/endpoint.h"
+#include "paceline/key.h"
 #include "paceline/result.h"
 
 namespace paceline {
@@ -23,7 +25,7 @@ struct ReceiverLimits {
   std::uint32_t sessions = 64;             // in all
   std::uint32_t sessions_per_client = 32;  // by IP address; behind source NAT that of the node
   std::uint32_t flows = 4096;              // in all
-  std::uint32_t flows_per_session = 1024;
+  std::uint32_t flows_per_session = 4096;
   std::uint32_t streams = 1024;                   ///< TCP connections of one flow
   double rate_pps = 0;                            ///< of one UDP flow; 0: no limit, and flat out is allowed
   double bitrate_bps = 0;                         ///< of one flow; 0: no limit, and flat out is allowed
@@ -31,36 +33,44 @@ struct ReceiverLimits {
 };
 
 struct ReceiverSpec {
-  std::string bind;                            ///< address to listen on; empty: all, IPv4 and IPv6
-  std::uint16_t port = 9000;                   ///< signalling, TCP; 0: any free one
-  std::uint16_t data_port = 8999;              ///< data, UDP and TCP; 0: any free one
-  std::optional<std::uint16_t> advertise_udp;  ///< the data port as senders see it (a NodePort's number)
-  std::optional<std::uint16_t> advertise_tcp;
+  std::string bind{};                            ///< address to listen on; empty: all, IPv4 and IPv6
+  std::uint16_t port = 9000;                     ///< signalling, TCP; 0: any free one
+  std::uint16_t data_port = 8999;                ///< data, UDP and TCP; 0: any free one
+  std::optional<std::uint16_t> advertise_udp{};  ///< the data port as senders see it (a NodePort's number)
+  std::optional<std::uint16_t> advertise_tcp{};
+  /// Passive: senders that wait (RunSpec::listen) to be dialled, each again and again, 1 s to 30 s after it was last
+  /// gone or could not be reached. Others may dial in all the same, unless `dial_only`.
+  std::vector<Endpoint> dial{};
+  bool dial_only = false;       ///< nobody is served who dials in; needs a `dial`
   std::uint32_t workers = 0;    ///< threads for data; 0: one a CPU that the process may use
   bool one_off = false;         ///< returns when the first session that had a flow is over
   nanoseconds idle_timeout{0};  ///< returns when there was no session for so long; 0: never
   TcMode tc = TcMode::automatic;
-  std::vector<std::string> interfaces;  ///< for the TC hook; empty: all that are up and not a loopback
-  bool allow_tcx = true;                ///< false: start the ladder at clsact
-  bool allow_clsact = true;             ///< false: leave clsact out of the ladder
-  bool allow_netstamp = true;           ///< false: leave SO_TIMESTAMPING out of the ladder
-  std::optional<std::filesystem::path> record_directory;  ///< one record file a flow, created there
-  ReceiverLimits limits;
+  std::vector<std::string> interfaces{};  ///< for the TC hook; empty: all that are up and not a loopback
+  bool allow_tcx = true;                  ///< false: start the ladder at clsact
+  bool allow_clsact = true;               ///< false: leave clsact out of the ladder
+  bool allow_netstamp = true;             ///< false: leave SO_TIMESTAMPING out of the ladder
+  std::optional<std::filesystem::path> record_directory{};  ///< one record file a flow, created there
+  std::vector<Key> keys{};  ///< a sender must have one of them; empty: everybody is served
+  ReceiverLimits limits{};
 };
 
 /// Told of a receiver's life, on the thread that called serve(), one call at a time; it must return soon.
 class ReceiverObserver {
  public:
   virtual ~ReceiverObserver() = default;
+  /// `port` is 0 when nobody may dial in.
   virtual void listening(std::uint16_t port, std::uint16_t data_port) { (void)port, (void)data_port; }
   /// The ladder's outcome: hook in use, interfaces it sits on, why not better.
   virtual void stamping(Hook hook, const std::vector<std::string>& interfaces, const std::string& reason) {
     (void)hook, (void)interfaces, (void)reason;
   }
+  /// A sender could not be dialled, for another reason than the last time; it is tried again.
+  virtual void dial_failed(const std::string& sender, const std::string& why) { (void)sender, (void)why; }
   virtual void session_opened(const std::string& peer) { (void)peer; }
   virtual void session_closed(const std::string& peer, const std::string& why) { (void)peer, (void)why; }
   virtual void flow_started(const FlowResult& flow) { (void)flow; }
-  virtual void interval(std::uint32_t flow_id, const UdpInterval& interval) { (void)flow_id, (void)interval; }
+  virtual void interval(std::uint32_t flow_id, const PacketInterval& interval) { (void)flow_id, (void)interval; }
   virtual void interval(std::uint32_t flow_id, const TcpInterval& interval) { (void)flow_id, (void)interval; }
   virtual void flow_finished(const FlowResult& result) { (void)result; }
   virtual void warning(const std::string& text) { (void)text; }

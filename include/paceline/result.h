@@ -15,6 +15,7 @@
 #include "paceline/clock.h"
 #include "paceline/distribution.h"
 #include "paceline/flow.h"
+#include "paceline/slice.h"
 
 namespace paceline {
 
@@ -108,7 +109,7 @@ struct CpuTime {
 };
 
 /// One row of a UDP flow's live stream: what arrived within [start, end) of the flow, receiver's rx.user time.
-struct UdpInterval {
+struct PacketInterval {
   std::uint64_t index = 0;
   nanoseconds start{0};  ///< since the flow's start (the first packet's due time)
   nanoseconds end{0};
@@ -118,10 +119,12 @@ struct UdpInterval {
   nanoseconds smoothed_jitter{0};  ///< RFC 3550 estimator at the interval's end
   nanoseconds first_arrival{0};    ///< rx.user of its first and last packet, since the flow's start; 0 without any
   nanoseconds last_arrival{0};
-  bool last = false;     ///< the flow's remainder: stragglers and the lost tail
-  bool omitted = false;  ///< of the warm-up: not in the totals
+  bool last = false;             ///< the flow's remainder: stragglers and the lost tail
+  bool omitted = false;          ///< of the warm-up: not in the totals
+  Meter meter = Meter::one_way;  ///< round_trip: what came back, by the sender's clock; its segments that end at rx.*
+                                 ///< end at the sender
 
-  bool operator==(const UdpInterval&) const = default;
+  bool operator==(const PacketInterval&) const = default;
 };
 
 /// What became of one candidate address for the data port.
@@ -148,11 +151,25 @@ struct PathResult {
   bool operator==(const PathResult&) const = default;
 };
 
-/// What the sender did, beside what UdpFlowSpec asked, the warm-up left out.
+/// What a flow's model or trace gave, the warm-up included.
+struct Drawn {
+  std::uint64_t gaps = 0;           ///< inter-departure times that were used
+  std::uint64_t gaps_redrawn = 0;   ///< drawn outside what was allowed, and again; or due (jitter, a trace) before the
+                                    ///< packet ahead, and sent right after it
+  std::uint64_t sizes = 0;          ///< messages
+  std::uint64_t sizes_redrawn = 0;  ///< likewise; or (a trace, a message's last segment) cut or filled up to what fits
+  double mean_gap = 0;              ///< seconds from one message to the next; off periods are in it, jitter is not
+  double mean_size = 0;             ///< bytes of a packet
+
+  bool operator==(const Drawn&) const = default;
+};
+
+/// What the sender did, beside what PacketFlowSpec asked, the warm-up left out.
 struct Sent {
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
   nanoseconds span{0};        ///< from the first to the last actual send
+  nanoseconds due_span{0};    ///< from the first to the last of these packets' due times: what the schedule asked
   std::uint64_t omitted = 0;  ///< packets of the warm-up
   std::uint64_t sends = 0;    ///< calls that handed these packets to the kernel
   std::uint64_t missed_slots =
@@ -163,6 +180,7 @@ struct Sent {
   Pacing pacing = Pacing::hybrid;  ///< as used: hybrid becomes sleep on a single core
   Batching batching = Batching::single;  ///< as used: offload becomes several where the kernel refuses it
   std::uint32_t batch = 1;               ///< datagrams in a call, at most
+  std::optional<Drawn> drawn;            ///< of a flow with a model or a trace
 
   bool operator==(const Sent&) const = default;
 };
@@ -186,10 +204,23 @@ struct Stamping {
   bool operator==(const Stamping&) const = default;
 };
 
-/// One UDP flow's whole result.
-struct UdpFlowResult {
+/// What came back of a flow with Meter::round_trip, by the sender's clock; joined by sequence number.
+struct RoundTrip {
+  Received received;  ///< lost: on either way
+  nanoseconds first_arrival{0};
+  nanoseconds last_arrival{0};
+  Statistics statistics;  ///< as a one-way flow's, arrival being at the sender
+  nanoseconds smoothed_jitter{0};
+  std::uint64_t intervals = 0;
+  Hook hook = Hook::none;  ///< netstamp: rx.tc is the kernel's receive stamp at the sender
+
+  bool operator==(const RoundTrip&) const = default;
+};
+
+/// One packet flow's whole result.
+struct PacketFlowResult {
   std::uint32_t flow_id = 0;
-  UdpFlowSpec spec;
+  PacketFlowSpec spec;
   PathResult path;
   bool complete = false;
   std::string incomplete_reason;  ///< empty when complete
@@ -203,12 +234,14 @@ struct UdpFlowResult {
   std::uint64_t duplicate_window = 0;  ///< packets; see Received::duplicated
   std::uint32_t socket_flows = 0;  ///< flows that shared the receive socket with this one; lost_in_socket is theirs too
   Arrivals arrivals;
+  std::uint64_t echoes_unsent = 0;      ///< that the receiver could not send back: its socket was full
+  std::optional<RoundTrip> round_trip;  ///< of Meter::round_trip
   Stamping stamping;
   ClockResult clock;
   CpuTime sender_cpu;
   CpuTime receiver_cpu;
 
-  bool operator==(const UdpFlowResult&) const = default;
+  bool operator==(const PacketFlowResult&) const = default;
 };
 
 /// TCP_INFO of a stream's sending end when an interval ended, in the words of tcp(7) and RFC 4898.
@@ -394,7 +427,7 @@ struct ConnectionFlowResult {
   bool operator==(const ConnectionFlowResult&) const = default;
 };
 
-using FlowResult = std::variant<UdpFlowResult, TcpFlowResult, ConnectionFlowResult>;
+using FlowResult = std::variant<PacketFlowResult, TcpFlowResult, ConnectionFlowResult>;
 
 inline bool is_complete(const FlowResult& flow) {
   return std::visit([](const auto& result) { return result.complete; }, flow);
@@ -409,14 +442,15 @@ struct Host {
   bool operator==(const Host&) const = default;
 };
 
-/// Flows that were started together.
+/// Flows of one run.
 struct RunResult {
   std::string version;     ///< Paceline's
   std::string title;       ///< the user's, as given
   std::string started_at;  ///< UTC, RFC 3339
   Host sender;
-  Host receiver;
+  Host receiver;  ///< of the first flow
   std::vector<FlowResult> flows;
+  std::vector<SliceResult> slices;
 
   bool complete() const {
     for (const FlowResult& flow : flows) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -9,7 +11,9 @@
 
 #include "paceline/endpoint.h"
 #include "paceline/flow.h"
+#include "paceline/key.h"
 #include "paceline/result.h"
+#include "paceline/slice.h"
 
 namespace paceline {
 
@@ -23,26 +27,41 @@ enum class ClockPolicy {
 
 /// The threads that send and receive.
 struct WorkerSpec {
-  std::uint32_t count = 0;          ///< 0: one a CPU that the process may use
-  std::vector<std::uint32_t> cpus;  ///< CPUs that they are bound to, in turn; empty: the process's own mask
-  int fifo_priority = 0;            ///< SCHED_FIFO at this priority, 1 to 99 (needs CAP_SYS_NICE); 0: as the process is
+  std::uint32_t count = 0;            ///< 0: one a CPU that the process may use
+  std::vector<std::uint32_t> cpus{};  ///< CPUs that they are bound to, in turn; empty: the process's own mask
+  int fifo_priority = 0;  ///< SCHED_FIFO at this priority, 1 to 99 (needs CAP_SYS_NICE); 0: as the process is
+};
+
+/// A receiver, and how to reach it.
+struct Target {
+  Endpoint receiver{"", 9000};               ///< signalling address; names are resolved
+  std::optional<std::uint16_t> data_port{};  ///< the only candidate when set (a NodePort's number, say)
+
+  bool operator==(const Target&) const = default;
 };
 
 struct RunSpec {
-  Endpoint receiver{"", 9000};             ///< signalling address; names are resolved
-  std::optional<std::uint16_t> data_port;  ///< the only candidate when set (a NodePort's number, say)
+  Endpoint receiver{"", 9000};                ///< as Target's, of all flows that are not in `elsewhere`
+  std::optional<std::uint16_t> data_port{};   ///< likewise
+  std::map<std::size_t, Target> elsewhere{};  ///< flows that go to another receiver, by their index
+  std::optional<std::uint16_t> listen{};      ///< passive: a receiver dials in here (paceline-recv --dial), instead of
+                                              ///< being dialled; `receiver` is not used then, and `elsewhere` is empty
+  nanoseconds dial_limit = std::chrono::seconds(60);  ///< how long to wait for it
+  std::optional<Key> key{};  ///< proven to every receiver, each of which must prove that it has it, too
   Family family = Family::any;
   ClockPolicy clock = ClockPolicy::estimate;
-  std::vector<FlowSpec> flows{UdpFlowSpec{}};  ///< 1 to kMaxFlows, started together; UDP flows
-                                               ///< of one rate share out a gap, 100 ms of it at most
-  std::string title;                           ///< carried into the result; at most kMaxTitle bytes
+  std::vector<FlowSpec> flows{PacketFlowSpec{}};  ///< 1 to kMaxFlows, started together but for their delays; UDP
+                                                  ///< flows of one rate share out a gap, 100 ms of it at most
+  std::vector<SliceSpec> slices{};
+  std::string title{};  ///< carried into the result; at most kMaxTitle bytes
 
-  std::string source;                       ///< address that packets and connections leave from; empty: the route's
-  std::uint16_t source_port = 0;            ///< of the first flow's first socket, the others count up; 0: fresh ones
-  std::optional<std::uint32_t> flow_label;  ///< of IPv6 packets of the data path (RFC 6437), 20 bits; else the kernel's
-  WorkerSpec workers;
+  std::string source{};           ///< address that packets and connections leave from; empty: the route's
+  std::uint16_t source_port = 0;  ///< of the first flow's first socket, the others count up; 0: fresh ones
+  std::optional<std::uint32_t>
+      flow_label{};  ///< of IPv6 packets of the data path (RFC 6437), 20 bits; else the kernel's
+  WorkerSpec workers{};
 
-  static constexpr std::size_t kMaxFlows = 1024;
+  static constexpr std::size_t kMaxFlows = 4096;
   static constexpr std::size_t kMaxTitle = 1024;
 };
 
@@ -54,7 +73,7 @@ class RunObserver {
   virtual void path_confirmed(std::size_t flow, const PathResult& path, const Stamping& stamping) {
     (void)flow, (void)path, (void)stamping;
   }
-  virtual void interval(std::size_t flow, const UdpInterval& interval) { (void)flow, (void)interval; }
+  virtual void interval(std::size_t flow, const PacketInterval& interval) { (void)flow, (void)interval; }
   virtual void interval(std::size_t flow, const TcpInterval& interval) { (void)flow, (void)interval; }
   virtual void interval(std::size_t flow, const ConnectionInterval& interval) { (void)flow, (void)interval; }
   virtual void finished(std::size_t flow, const FlowResult& result) { (void)flow, (void)result; }

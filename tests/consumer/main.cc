@@ -33,7 +33,7 @@ class Ready : public paceline::ReceiverObserver {
 
 class Count : public paceline::RunObserver {
  public:
-  void interval(std::size_t, const paceline::UdpInterval& interval) override {
+  void interval(std::size_t, const paceline::PacketInterval& interval) override {
     ++intervals;
     packets += interval.received.packets;
   }
@@ -53,13 +53,13 @@ void require(bool holds, const std::string& what) {
 void measure(std::uint16_t port) {
   paceline::RunSpec spec;
   spec.receiver = {"127.0.0.1", port};
-  spec.flows.assign(2, paceline::UdpFlowSpec{.rate_pps = 400, .size = 64, .duration = 500ms, .interval = 100ms});
+  spec.flows.assign(2, paceline::PacketFlowSpec{.rate_pps = 400, .size = 64, .duration = 500ms, .interval = 100ms});
   Count count;
   const paceline::RunResult result = paceline::run(spec, count);
 
   require(result.complete() && result.flows.size() == 2, "two complete flows");
   for (const paceline::FlowResult& kind : result.flows) {
-    const auto& flow = std::get<paceline::UdpFlowResult>(kind);
+    const auto& flow = std::get<paceline::PacketFlowResult>(kind);
     require(flow.sent.packets == 200 && flow.received.packets == 200, "200 packets each");
     require(flow.received.lost == 0 && flow.received.duplicated == 0, "nothing lost, nothing twice");
     require(flow.statistics.segments[0].count == 200, "a delay for each packet");
@@ -111,7 +111,7 @@ void connect_again_and_again(std::uint16_t port) {
 void refuse_what_makes_no_sense() {
   paceline::RunSpec spec;
   spec.receiver = {"127.0.0.1", 1};
-  spec.flows = {paceline::UdpFlowSpec{.size = 1}};
+  spec.flows = {paceline::PacketFlowSpec{.size = 1}};
   paceline::RunObserver observer;
   try {
     paceline::run(spec, observer);

@@ -43,7 +43,7 @@ class Script {
 };
 
 struct Told {
-  UdpFlowResult total;
+  PacketFlowResult total;
   int finished = 0;
   bool last = false;
 };
@@ -54,13 +54,13 @@ class Listener : public receiver::FlowListener {
   void path_confirmed(std::uint32_t, const traffic::Address&, const traffic::Address&, const Stamping&) override {
     EXPECT(told_.finished == 0);
   }
-  void interval(UdpInterval&& interval) override {
+  void interval(PacketInterval&& interval) override {
     EXPECT(told_.finished == 0 && !told_.last);
     EXPECT(interval.index == told_.total.intervals);
     told_.last = interval.last;
     decoder::accumulate(told_.total, interval);
   }
-  void finished(ReceiverTime, std::uint32_t, const Arrivals&, std::unique_ptr<decoder::RecordWriter>) override {
+  void finished(const receiver::FlowEnd&, std::unique_ptr<decoder::RecordWriter>) override {
     EXPECT(told_.last);
     ++told_.finished;
   }
@@ -223,7 +223,7 @@ class Play {
   }
 
   Script script_;
-  UdpFlowSpec spec_;
+  PacketFlowSpec spec_;
   packet::Secret secret_{};
   std::array<std::uint8_t, 2048> bytes_{};
   Told told_;

@@ -65,8 +65,8 @@ void convert(const Wire& wire) {
   wire::to_wire(model, again);
   EXPECT(wire::from_wire(again) == model);
   // What a sender does with each interval.
-  if constexpr (std::is_same_v<Model, UdpInterval>) {
-    UdpFlowResult total;
+  if constexpr (std::is_same_v<Model, PacketInterval>) {
+    PacketFlowResult total;
     for (int i = 0; i < 3; ++i) decoder::accumulate(total, model);
     EXPECT(!render_text_row(model, total.spec).empty() && !render_ndjson(0, model).empty());
   }
@@ -79,7 +79,7 @@ void convert(const Wire& wire) {
     for (const TcpInterval& row : joiner.rest()) decoder::accumulate(total, row);
     EXPECT(!render_text_row(model, total.spec).empty() && !render_ndjson(0, model).empty());
   }
-  if constexpr (std::is_same_v<Model, UdpFlowResult> || std::is_same_v<Model, TcpFlowResult>) {
+  if constexpr (std::is_same_v<Model, PacketFlowResult> || std::is_same_v<Model, TcpFlowResult>) {
     RunResult run;
     run.flows.emplace_back(model);
     EXPECT(!render_text(run).empty() && !render_json(run).empty());
@@ -87,18 +87,18 @@ void convert(const Wire& wire) {
 }
 
 void take(const wire::OpenFlow& open) {
-  if (open.has_udp()) convert<UdpFlowSpec>(open.udp());
+  if (open.has_packets()) convert<PacketFlowSpec>(open.packets());
   if (open.has_tcp()) convert<TcpFlowSpec>(open.tcp());
   if (open.has_connections()) convert<ConnectionFlowSpec>(open.connections());
 }
 
 void take(const wire::IntervalReport& report) {
-  if (report.has_interval()) convert<UdpInterval>(report.interval());
+  if (report.has_interval()) convert<PacketInterval>(report.interval());
   if (report.has_tcp()) convert<TcpInterval>(report.tcp());
 }
 
 void take(const wire::FlowSummary& summary) {
-  if (summary.has_result()) convert<UdpFlowResult>(summary.result());
+  if (summary.has_result()) convert<PacketFlowResult>(summary.result());
   if (summary.has_tcp()) convert<TcpFlowResult>(summary.tcp());
   if (summary.has_connections()) convert<CpuTime>(summary.connections().cpu());
 }

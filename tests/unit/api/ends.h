@@ -37,7 +37,7 @@ class ServeLog : public ReceiverObserver {
   void flow_started(const FlowResult& flow) override {
     note([&] { started.push_back(std::visit([](const auto& any) { return any.flow_id; }, flow)); });
   }
-  void interval(std::uint32_t, const UdpInterval&) override {
+  void interval(std::uint32_t, const PacketInterval&) override {
     note([&] { ++intervals; });
   }
   void interval(std::uint32_t, const TcpInterval&) override {
@@ -107,7 +107,7 @@ class RunLog : public RunObserver {
     note();
     paths.emplace_back(flow, path);
   }
-  void interval(std::size_t flow, const UdpInterval& interval) override {
+  void interval(std::size_t flow, const PacketInterval& interval) override {
     note();
     if (intervals.size() <= flow) intervals.resize(flow + 1);
     intervals[flow].push_back(interval);
@@ -129,7 +129,7 @@ class RunLog : public RunObserver {
   std::function<void()> on_interval;
   std::string connected_to;
   std::vector<std::pair<std::size_t, PathResult>> paths;
-  std::vector<std::vector<UdpInterval>> intervals;
+  std::vector<std::vector<PacketInterval>> intervals;
   std::vector<TcpInterval> tcp_intervals;
   std::vector<ConnectionInterval> connection_intervals;
   std::vector<std::size_t> finished_flows;
@@ -141,9 +141,11 @@ class RunLog : public RunObserver {
   void note() { one_thread = one_thread && thread == std::this_thread::get_id(); }
 };
 
-inline UdpFlowSpec& udp(RunSpec& spec, std::size_t flow = 0) { return std::get<UdpFlowSpec>(spec.flows.at(flow)); }
-inline const UdpFlowResult& udp(const RunResult& result, std::size_t flow = 0) {
-  return std::get<UdpFlowResult>(result.flows.at(flow));
+inline PacketFlowSpec& udp(RunSpec& spec, std::size_t flow = 0) {
+  return std::get<PacketFlowSpec>(spec.flows.at(flow));
+}
+inline const PacketFlowResult& udp(const RunResult& result, std::size_t flow = 0) {
+  return std::get<PacketFlowResult>(result.flows.at(flow));
 }
 
 inline RunSpec run_to(const Endpoint& receiver, nanoseconds duration = 300ms, double rate = 500) {

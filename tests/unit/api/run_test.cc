@@ -25,7 +25,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-void expect_complete(const UdpFlowResult& flow, std::uint64_t packets) {
+void expect_complete(const PacketFlowResult& flow, std::uint64_t packets) {
   EXPECT_TRUE(flow.complete) << flow.incomplete_reason;
   EXPECT_EQ(flow.incomplete_reason, "");
   EXPECT_EQ(flow.sent.packets, packets);
@@ -53,7 +53,7 @@ TEST_P(RunTest, GivesAWholeResult) {
   EXPECT_EQ(result.started_at.size(), 20u) << result.started_at;
   EXPECT_EQ(result.sender, result.receiver);  // the same host
   ASSERT_EQ(result.flows.size(), 1u);
-  const UdpFlowResult& flow = udp(result);
+  const PacketFlowResult& flow = udp(result);
   expect_complete(flow, 150);
   EXPECT_EQ(flow.spec, udp(spec));
   EXPECT_EQ(flow.path.dialled, to_string(Endpoint{GetParam(), receiver.log.ports.second}));
@@ -84,15 +84,15 @@ TEST_P(RunTest, IntervalsAddUpToTheSummary) {
   const RunResult result = run(run_to(receiver.at(GetParam())), log);
   ASSERT_EQ(result.flows.size(), 1u);
   ASSERT_EQ(log.intervals.size(), 1u);
-  UdpFlowResult sum;
+  PacketFlowResult sum;
   for (std::size_t i = 0; i < log.intervals[0].size(); ++i) {
-    const UdpInterval& interval = log.intervals[0][i];
+    const PacketInterval& interval = log.intervals[0][i];
     EXPECT_EQ(interval.index, i);
     EXPECT_EQ(interval.start, i > 0 ? log.intervals[0][i - 1].end : 0ns);
     EXPECT_EQ(interval.last, i + 1 == log.intervals[0].size());
     decoder::accumulate(sum, interval);
   }
-  const UdpFlowResult& flow = udp(result);
+  const PacketFlowResult& flow = udp(result);
   EXPECT_EQ(sum.received, flow.received);
   EXPECT_EQ(sum.statistics, flow.statistics);
   EXPECT_EQ(sum.intervals, flow.intervals);
@@ -155,7 +155,7 @@ TEST(Run, StoppedEarlyIsPartialWithTheReason) {
   log.on_interval = [&] { stop.request_stop(); };
   const RunResult result = run(run_to(receiver.at(), 1h), log, stop.get_token());
   ASSERT_EQ(result.flows.size(), 1u);
-  const UdpFlowResult& flow = udp(result);
+  const PacketFlowResult& flow = udp(result);
   EXPECT_FALSE(flow.complete);
   EXPECT_THAT(flow.incomplete_reason, HasSubstr("stopped"));
   EXPECT_GT(flow.sent.packets, 0u);
@@ -201,7 +201,7 @@ TEST(Run, AReceiverThatStopsLeavesAPartialResult) {
   };
   const RunResult result = run(run_to(receiver.at(), 1h), log);
   ASSERT_EQ(result.flows.size(), 1u);
-  const UdpFlowResult& flow = udp(result);
+  const PacketFlowResult& flow = udp(result);
   EXPECT_FALSE(flow.complete);
   EXPECT_THAT(flow.incomplete_reason, HasSubstr("the receiver was stopped"));
   EXPECT_GT(flow.received.packets, 0u);
@@ -210,7 +210,7 @@ TEST(Run, AReceiverThatStopsLeavesAPartialResult) {
   EXPECT_TRUE(log.intervals[0].back().last);
   receiver.stop();
   ASSERT_EQ(receiver.log.finished.size(), 1u);
-  const auto& theirs = std::get<UdpFlowResult>(receiver.log.finished[0]);
+  const auto& theirs = std::get<PacketFlowResult>(receiver.log.finished[0]);
   EXPECT_FALSE(theirs.complete);
   EXPECT_EQ(theirs.received, flow.received);
 }
@@ -233,8 +233,8 @@ TEST(Run, ASpecOutOfRangeIsAUsageErrorThatNamesIt) {
   EXPECT_THAT(error_of([](RunSpec& spec) { udp(spec).size = 65508; }), HasSubstr("size"));
   EXPECT_THAT(error_of([](RunSpec& spec) { udp(spec).duration = 0ns; }), HasSubstr("duration"));
   EXPECT_THAT(error_of([](RunSpec& spec) { udp(spec).interval = 1ms; }), HasSubstr("interval"));
-  EXPECT_THAT(error_of([](RunSpec& spec) { spec.flows.clear(); }), HasSubstr("1 to 1024 flows"));
-  EXPECT_THAT(error_of([](RunSpec& spec) { spec.flows.resize(1025); }), HasSubstr("1025"));
+  EXPECT_THAT(error_of([](RunSpec& spec) { spec.flows.clear(); }), HasSubstr("1 to 4096 flows"));
+  EXPECT_THAT(error_of([](RunSpec& spec) { spec.flows.resize(4097); }), HasSubstr("4097"));
   EXPECT_THAT(error_of([](RunSpec& spec) { spec.receiver.host = ""; }), HasSubstr("HOST"));
   EXPECT_THAT(error_of([](RunSpec& spec) { spec.receiver.port = 0; }), HasSubstr("port"));
   EXPECT_THAT(error_of([](RunSpec& spec) { spec.data_port = 0; }), HasSubstr("data port"));

@@ -11,8 +11,8 @@ namespace {
 
 using Kind = ArrivalOrder::Kind;
 
-UdpFlowSpec at_rate(double pps, std::chrono::seconds duration = std::chrono::seconds(3600)) {
-  UdpFlowSpec spec;
+PacketFlowSpec at_rate(double pps, std::chrono::seconds duration = std::chrono::seconds(3600)) {
+  PacketFlowSpec spec;
   spec.rate_pps = pps;
   spec.duration = duration;
   return spec;

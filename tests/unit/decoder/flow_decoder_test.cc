@@ -27,7 +27,7 @@ class FlowDecoderTest : public ::testing::Test {
     start.spec.interval = 1s;
     intervals_.clear();
     decoder_ =
-        std::make_unique<FlowDecoder>(start, [this](UdpInterval&& row) { intervals_.push_back(std::move(row)); });
+        std::make_unique<FlowDecoder>(start, [this](PacketInterval&& row) { intervals_.push_back(std::move(row)); });
   }
 
   // Sent on time, arrives `delay` later.
@@ -43,15 +43,15 @@ class FlowDecoderTest : public ::testing::Test {
     packet.size = 512;
     decoder_->packet(packet);
   }
-  const UdpFlowResult& finish(std::optional<std::uint64_t> sent, nanoseconds time = 20s) {
+  const PacketFlowResult& finish(std::optional<std::uint64_t> sent, nanoseconds time = 20s) {
     decoder_->finish(sent, ReceiverTime{time});
     total_ = total_of(intervals_);
     return total_;
   }
 
   std::unique_ptr<FlowDecoder> decoder_;
-  std::vector<UdpInterval> intervals_;
-  UdpFlowResult total_;
+  std::vector<PacketInterval> intervals_;
+  PacketFlowResult total_;
 };
 
 TEST_F(FlowDecoderTest, AFlowWithoutTrouble) {
@@ -133,7 +133,8 @@ TEST_F(FlowDecoderTest, APacketOfAnIntervalTooOldToBeKnownCorrectsNone) {
   start.spec.rate_pps = 10;
   start.spec.duration = 100s;
   start.spec.interval = 1s;
-  decoder_ = std::make_unique<FlowDecoder>(start, [this](UdpInterval&& row) { intervals_.push_back(std::move(row)); });
+  decoder_ =
+      std::make_unique<FlowDecoder>(start, [this](PacketInterval&& row) { intervals_.push_back(std::move(row)); });
   for (std::uint64_t i = 0; i < 1000; ++i) {
     if (i % 10 != 5) arrive(i);  // one lost an interval
   }
@@ -150,7 +151,8 @@ TEST_F(FlowDecoderTest, APacketLaterThanTheWindowIsNeither) {
   FlowStart start;
   start.spec.rate_pps = 1000;  // a window of 4096
   start.spec.duration = 10s;
-  decoder_ = std::make_unique<FlowDecoder>(start, [this](UdpInterval&& row) { intervals_.push_back(std::move(row)); });
+  decoder_ =
+      std::make_unique<FlowDecoder>(start, [this](PacketInterval&& row) { intervals_.push_back(std::move(row)); });
   EXPECT_EQ(decoder_->duplicate_window(), 4096u);
   arrive_at(5000, 1ms);
   arrive_at(5001 - 4096, 2ms);
@@ -202,7 +204,8 @@ TEST_F(FlowDecoderTest, AnUnevenDurationHasAWholeLastRegularInterval) {
   FlowStart start;
   start.spec.duration = 2500ms;
   start.spec.interval = 1s;
-  decoder_ = std::make_unique<FlowDecoder>(start, [this](UdpInterval&& row) { intervals_.push_back(std::move(row)); });
+  decoder_ =
+      std::make_unique<FlowDecoder>(start, [this](PacketInterval&& row) { intervals_.push_back(std::move(row)); });
   decoder_->advance(ReceiverTime{100s});
   EXPECT_EQ(intervals_.size(), 3u);
   EXPECT_EQ(decoder_->interval_end(), ReceiverTime::max());
@@ -274,11 +277,11 @@ TEST_F(FlowDecoderTest, AbsurdTimesAreDefined) {
 TEST(FlowDecoder, RefusesASpecificationThatMakesNoSense) {
   FlowStart start;
   start.spec.interval = nanoseconds{0};
-  EXPECT_THROW(FlowDecoder(start, [](UdpInterval&&) {}), UsageError);
+  EXPECT_THROW(FlowDecoder(start, [](PacketInterval&&) {}), UsageError);
 }
 
 // The definitions, computed from the whole list of arrivals.
-void expect_by_definition(const Stream& stream, const UdpFlowResult& total) {
+void expect_by_definition(const Stream& stream, const PacketFlowResult& total) {
   std::set<std::uint64_t> seen;
   std::vector<std::int64_t> delays;
   std::uint64_t next = 0, duplicated = 0, reordered = 0, stamped = 0;
@@ -329,7 +332,7 @@ TEST(FlowDecoder, StreamsOfAnyKindEqualTheDefinitions) {
 
     // Corrected row by row, no interval lost more than it can have.
     std::vector<std::int64_t> lost;
-    for (const UdpInterval& interval : intervals) {
+    for (const PacketInterval& interval : intervals) {
       lost.push_back(interval.received.lost);
       for (const Correction& correction : interval.corrections) {
         lost.back() -= correction.lost;
@@ -355,9 +358,9 @@ TEST(FlowDecoder, RunsEqualTheirPacketsOneByOne) {
     start.map.offset = 77s;
     start.hook = seed % 2 == 0 ? Hook::tcx : Hook::none;
 
-    std::vector<UdpInterval> by_run, one_by_one;
-    FlowDecoder runs(start, [&](UdpInterval&& row) { by_run.push_back(std::move(row)); });
-    FlowDecoder packets(start, [&](UdpInterval&& row) { one_by_one.push_back(std::move(row)); });
+    std::vector<PacketInterval> by_run, one_by_one;
+    FlowDecoder runs(start, [&](PacketInterval&& row) { by_run.push_back(std::move(row)); });
+    FlowDecoder packets(start, [&](PacketInterval&& row) { one_by_one.push_back(std::move(row)); });
     std::int64_t now = 0;
     std::uint64_t next = 0;
     for (int i = 0; i < 400; ++i) {
@@ -396,14 +399,14 @@ TEST(FlowDecoder, ARunOfManyEqualValuesIsExact) {
   FlowStart start;
   start.spec.rate_pps = 0;
   start.spec.size = 64;
-  std::vector<UdpInterval> intervals;
-  FlowDecoder decoder(start, [&](UdpInterval&& row) { intervals.push_back(std::move(row)); });
+  std::vector<PacketInterval> intervals;
+  FlowDecoder decoder(start, [&](PacketInterval&& row) { intervals.push_back(std::move(row)); });
   const std::vector<std::int64_t> lateness(128);
   PacketObservation first;
   first.rx_user = ReceiverTime{5us};
   for (; first.sequence < 128 * 2000; first.sequence += 128) decoder.run(first, lateness);
   decoder.finish(first.sequence, ReceiverTime{40s});
-  const UdpFlowResult total = total_of(intervals);
+  const PacketFlowResult total = total_of(intervals);
   EXPECT_EQ(total.received.packets, 256'000u);
   EXPECT_EQ(total.received.lost, 0);
   EXPECT_EQ(total.statistics.segments[0].count, 256'000u);
@@ -416,7 +419,7 @@ TEST(FlowDecoder, AFlowWithoutARateHasAWindowAndMayHoldAHundredMillionPacketsASe
   FlowStart start;
   start.spec.rate_pps = 0;
   start.spec.duration = 1s;
-  FlowDecoder decoder(start, [](UdpInterval&&) {});
+  FlowDecoder decoder(start, [](PacketInterval&&) {});
   EXPECT_EQ(decoder.duplicate_window(), 1u << 20);
   PacketObservation packet;
   packet.sequence = 100'000'000;
@@ -436,7 +439,7 @@ class WarmUp : public ::testing::Test {
     start_.spec.duration = 3s;
     start_.spec.interval = 1s;
     decoder_ = std::make_unique<FlowDecoder>(start_);
-    decoder_->report_to([this](UdpInterval&& row) { intervals_.push_back(std::move(row)); });
+    decoder_->report_to([this](PacketInterval&& row) { intervals_.push_back(std::move(row)); });
   }
   void arrive(std::uint64_t sequence, nanoseconds time) {
     PacketObservation packet;
@@ -446,26 +449,26 @@ class WarmUp : public ::testing::Test {
     packet.size = 100;
     decoder_->packet(packet);
   }
-  UdpFlowResult finish(std::uint64_t sent) {
+  PacketFlowResult finish(std::uint64_t sent) {
     decoder_->finish(sent, ReceiverTime{6s});
-    UdpFlowResult total;
+    PacketFlowResult total;
     total.spec = start_.spec;
-    for (const UdpInterval& interval : intervals_) accumulate(total, interval);
+    for (const PacketInterval& interval : intervals_) accumulate(total, interval);
     return total;
   }
 
   FlowStart start_;
   std::unique_ptr<FlowDecoder> decoder_;
-  std::vector<UdpInterval> intervals_;
+  std::vector<PacketInterval> intervals_;
 };
 
 TEST_F(WarmUp, IsInItsRowsAndInNoTotal) {
   for (std::uint64_t i = 0; i < 50; ++i) {
     if (i != 5 && i != 25) arrive(i, 100ms * static_cast<std::int64_t>(i) + 1ms);
   }
-  const UdpFlowResult total = finish(50);
+  const PacketFlowResult total = finish(50);
   ASSERT_EQ(intervals_.size(), 6u);
-  for (const UdpInterval& row : intervals_) EXPECT_EQ(row.omitted, row.index < 2) << row.index;
+  for (const PacketInterval& row : intervals_) EXPECT_EQ(row.omitted, row.index < 2) << row.index;
   EXPECT_EQ(intervals_[0].received.lost, 1);
   EXPECT_EQ(intervals_[0].received.packets, 9u);
   EXPECT_TRUE(intervals_[5].last);
@@ -483,7 +486,7 @@ TEST_F(WarmUp, ALatePacketOfItTakesNothingFromTheTotalsLoss) {
   }
   arrive(5, 4950ms);   // lost in the warm-up
   arrive(25, 4960ms);  // lost in the measured part
-  const UdpFlowResult total = finish(50);
+  const PacketFlowResult total = finish(50);
   EXPECT_EQ(intervals_[4].corrections, (std::vector<Correction>{{0, -1}, {2, -1}}));
   EXPECT_EQ(intervals_[4].received.lost, -2);
   EXPECT_EQ(total.received.lost, 1) << "35";
@@ -491,8 +494,8 @@ TEST_F(WarmUp, ALatePacketOfItTakesNothingFromTheTotalsLoss) {
 
 TEST(FlowDecoder, TheTimerMakesNoDifference) {
   const Stream stream = make_stream(1, 2000);
-  std::vector<UdpInterval> intervals;
-  FlowDecoder decoder(stream.start, [&](UdpInterval&& interval) { intervals.push_back(std::move(interval)); });
+  std::vector<PacketInterval> intervals;
+  FlowDecoder decoder(stream.start, [&](PacketInterval&& interval) { intervals.push_back(std::move(interval)); });
   for (const Call& call : stream.calls) feed(decoder, call);
   decoder.finish(stream.sent, stream.finished);
   EXPECT_EQ(intervals, decode_live(stream));

@@ -44,15 +44,15 @@ class TemporaryFile {
 };
 
 /// The result that a receiver makes of its intervals, path and all.
-inline UdpFlowResult live_result(const Stream& stream, const std::vector<UdpInterval>& intervals) {
-  UdpFlowResult result = total_of(intervals);
+inline PacketFlowResult live_result(const Stream& stream, const std::vector<PacketInterval>& intervals) {
+  PacketFlowResult result = total_of(intervals);
   result.flow_id = stream.start.flow_id;
   result.spec = stream.start.spec;
   result.path.dialled = "192.0.2.7:30899";
   result.complete = true;
   result.sent.packets = stream.sent;
   result.sent.lateness = result.statistics.segments[3];
-  result.duplicate_window = FlowDecoder(stream.start, [](UdpInterval&&) {}).duplicate_window();
+  result.duplicate_window = FlowDecoder(stream.start, [](PacketInterval&&) {}).duplicate_window();
   result.socket_flows = 1;
   result.stamping.hook = stream.start.hook;
   result.clock.verdict = ClockVerdict::estimated;
@@ -61,7 +61,7 @@ inline UdpFlowResult live_result(const Stream& stream, const std::vector<UdpInte
 }
 
 /// The stream through a real writer, slowly enough for its ring; what finish() answers.
-inline std::string write_record(const std::filesystem::path& path, const Stream& stream, const UdpFlowResult& result,
+inline std::string write_record(const std::filesystem::path& path, const Stream& stream, const PacketFlowResult& result,
                                 std::size_t burst = 500,
                                 std::chrono::milliseconds pause = std::chrono::milliseconds(45)) {
   RecordWriter writer(path, stream.start);

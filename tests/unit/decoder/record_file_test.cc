@@ -239,7 +239,7 @@ TEST(RecordFile, AWriterThatCannotKeepUpCountsWhatItLost) {
     RecordWriter writer(file.path(), stream.start);
     PacketObservation packet = stream.calls.at(0).packet;
     for (std::uint64_t i = 0; i < kPackets; ++i) writer.packet(packet);
-    UdpFlowResult result;
+    PacketFlowResult result;
     result.complete = true;
     EXPECT_EQ(writer.finish(result, stream.finished), "");
     lost = writer.lost_records();
@@ -302,9 +302,9 @@ TEST(RecordFile, EventsAreAddedUpWithinTheirInterval) {
   std::uint32_t records = 0;
   while (const auto block = reader.next()) records += block->header.records;
   EXPECT_LT(records, 200u + 200u) << "20000 events, in some 21 bursts and 4 intervals";
-  std::vector<UdpInterval> replayed;
+  std::vector<PacketInterval> replayed;
   const Replay replay = paceline::replay(
-      file.path(), [&](const UdpInterval& interval, const UdpFlowSpec&) { replayed.push_back(interval); });
+      file.path(), [&](const PacketInterval& interval, const PacketFlowSpec&) { replayed.push_back(interval); });
   EXPECT_EQ(replay.damage, std::vector<std::string>{});
   EXPECT_EQ(replayed, live);
 }
@@ -346,7 +346,7 @@ void expect_survives_full_disk(const std::filesystem::path& path, const std::str
       ++(call.is_packet ? packets : events);
       if (packets % 500 == 0) std::this_thread::sleep_for(45ms);
     }
-    EXPECT_EQ(writer.finish(UdpFlowResult{}, stream.finished), "write " + path.string() + ": " + error);
+    EXPECT_EQ(writer.finish(PacketFlowResult{}, stream.finished), "write " + path.string() + ": " + error);
     EXPECT_GT(writer.lost_records(), 0u);
     RecordReader reader(path);
     const std::uint64_t read = packets_of(reader).size();
@@ -385,9 +385,9 @@ TEST(RecordFile, OfVersion1IsReadAsEver) {
               "");
   }
   std::string lines;
-  Replay replay = paceline::replay(golden("record_v1.paceline"), [&](const UdpInterval& interval, const UdpFlowSpec&) {
-    lines += render_ndjson(0, interval) + '\n';
-  });
+  Replay replay = paceline::replay(
+      golden("record_v1.paceline"),
+      [&](const PacketInterval& interval, const PacketFlowSpec&) { lines += render_ndjson(0, interval) + '\n'; });
   EXPECT_EQ(replay.damage, std::vector<std::string>{});
   RunResult run;
   run.version = "1";

@@ -21,7 +21,7 @@ using ::testing::Not;
 
 RunResult typical_run() {
   const Stream stream = make_stream(3, 2000, {.loss = 0.001, .duplicates = 0.001, .delayed = 0.002, .unstamped = 0});
-  UdpFlowResult flow = live_result(stream, decode_live(stream));
+  PacketFlowResult flow = live_result(stream, decode_live(stream));
   flow.path = {"192.0.2.7:30899",
                "10.244.1.5:8999",
                "10.0.0.4:41512",
@@ -50,7 +50,7 @@ RunResult troubled_run() {
   trouble.map_error = 100'000;
   trouble.lost_tail = 100;
   const Stream stream = make_stream(4, 1000, trouble, Hook::none);
-  UdpFlowResult flow = live_result(stream, decode_live(stream));
+  PacketFlowResult flow = live_result(stream, decode_live(stream));
   flow.complete = false;
   flow.incomplete_reason = "the sender vanished\x1b[2J";
   flow.path.candidates = {{"192.0.2.7:8999", "receiver's port", 64, "no reply in 2 s"},
@@ -64,21 +64,22 @@ RunResult troubled_run() {
   flow.clock.error_bound = 250us;
   RunResult run;
   run.version = "0.1.0";
-  run.flows = {flow, UdpFlowResult{}};
+  run.flows = {flow, PacketFlowResult{}};
   return run;
 }
 
 RunResult empty_run() {
   RunResult run;
   run.version = "0.1.0";
-  run.flows = {UdpFlowResult{}};
+  run.flows = {PacketFlowResult{}};
   return run;
 }
 
 std::string rows() {
   const Stream stream = make_stream(3, 300);
   std::string text = render_text_header(stream.start.spec) + '\n';
-  for (const UdpInterval& interval : decode_live(stream)) text += render_text_row(interval, stream.start.spec) + '\n';
+  for (const PacketInterval& interval : decode_live(stream))
+    text += render_text_row(interval, stream.start.spec) + '\n';
   return text;
 }
 
@@ -100,44 +101,44 @@ TEST(RenderText, FitsItsColumns) {
 }
 
 TEST(RenderText, RowsAlignWhateverTheirSize) {
-  UdpInterval large;
+  PacketInterval large;
   large.index = 9999;
   large.start = 99998s;
   large.end = 99999s;
   large.received.packets = 2'000'000;
   large.last_arrival = 1s;
   large.omitted = true;
-  UdpFlowSpec fast;
+  PacketFlowSpec fast;
   fast.rate_pps = 2e6;
   EXPECT_EQ(render_text_row(large, fast).size(), render_text_header(fast).size());
-  EXPECT_EQ(render_text_row(UdpInterval{}, UdpFlowSpec{}).size(), render_text_header(UdpFlowSpec{}).size());
+  EXPECT_EQ(render_text_row(PacketInterval{}, PacketFlowSpec{}).size(), render_text_header(PacketFlowSpec{}).size());
   fast.batching = Batching::offload;
   EXPECT_EQ(render_text_row(large, fast).size(), render_text_header(fast).size());
-  EXPECT_EQ(render_text_row(UdpInterval{}, fast).size(), render_text_header(fast).size());
+  EXPECT_EQ(render_text_row(PacketInterval{}, fast).size(), render_text_header(fast).size());
 }
 
 TEST(RenderText, TheLastRowsEndIsRoundedUnlessTheRowIsShort) {
-  UdpInterval row;
+  PacketInterval row;
   row.end = 999'762'100ns;
-  EXPECT_THAT(render_text_row(row, UdpFlowSpec{}), HasSubstr(" 0-0.9997621 s "));
+  EXPECT_THAT(render_text_row(row, PacketFlowSpec{}), HasSubstr(" 0-0.9997621 s "));
   row.last = true;
-  EXPECT_THAT(render_text_row(row, UdpFlowSpec{}), HasSubstr(" 0-1 s "));
+  EXPECT_THAT(render_text_row(row, PacketFlowSpec{}), HasSubstr(" 0-1 s "));
   row.start = 950ms;
-  EXPECT_THAT(render_text_row(row, UdpFlowSpec{}), HasSubstr(" 0.95-0.9997621 s "));
+  EXPECT_THAT(render_text_row(row, PacketFlowSpec{}), HasSubstr(" 0.95-0.9997621 s "));
 }
 
 TEST(RenderText, RowsOfTheWarmUpAreInBrackets) {
-  UdpInterval row;
+  PacketInterval row;
   row.end = 1s;
   row.omitted = true;
-  EXPECT_THAT(render_text_row(row, UdpFlowSpec{}), HasSubstr(" (0-1 s) "));
+  EXPECT_THAT(render_text_row(row, PacketFlowSpec{}), HasSubstr(" (0-1 s) "));
 }
 
 // A flat-out flow in super-packets, with a warm-up.
 RunResult offloaded_run() {
   RunResult run = typical_run();
   run.title = "flat out\x1b";
-  auto& flow = std::get<UdpFlowResult>(run.flows[0]);
+  auto& flow = std::get<PacketFlowResult>(run.flows[0]);
   flow.spec.rate_pps = 0;
   flow.spec.omit = 100ms;
   flow.spec.batching = Batching::offload;
@@ -159,7 +160,7 @@ TEST(RenderText, AnOffloadedRun) {
 
 TEST(RenderText, WhatTravelledAloneIsNotCalledOffloaded) {
   RunResult run = offloaded_run();
-  auto& flow = std::get<UdpFlowResult>(run.flows[0]);
+  auto& flow = std::get<PacketFlowResult>(run.flows[0]);
   flow.arrivals.skbs = flow.received.packets;
   EXPECT_THAT(render_text(run), Not(HasSubstr("offload ")));
   EXPECT_FALSE(nlohmann::json::parse(render_json(run)).at("flows").at(0).at("offloaded").get<bool>());
@@ -167,14 +168,14 @@ TEST(RenderText, WhatTravelledAloneIsNotCalledOffloaded) {
 
 TEST(RenderText, AFallBackOfBatchingIsTold) {
   RunResult run = offloaded_run();
-  std::get<UdpFlowResult>(run.flows[0]).sent.batching = Batching::several;
+  std::get<PacketFlowResult>(run.flows[0]).sent.batching = Batching::several;
   EXPECT_THAT(render_text(run), HasSubstr("batching several instead of offload"));
 }
 
 TEST(RenderText, ManyFlowsAreShownAsTheirSum) {
   RunResult run = typical_run();
   run.flows.resize(9, run.flows[0]);
-  auto& odd = std::get<UdpFlowResult>(run.flows[4]);
+  auto& odd = std::get<PacketFlowResult>(run.flows[4]);
   odd.received.lost = 7;
   odd.sent.span *= 2;
   const std::string text = render_text(run);
@@ -202,7 +203,7 @@ TEST(RenderJson, AnOffloadedRun) { expect_golden("offloaded.json", render_json(o
 
 TEST(RenderJson, NumbersAreTheModelsOwn) {
   const RunResult run = typical_run();
-  const auto& flow = std::get<UdpFlowResult>(run.flows[0]);
+  const auto& flow = std::get<PacketFlowResult>(run.flows[0]);
   const auto json = nlohmann::json::parse(render_json(run));
   EXPECT_TRUE(json.at("complete").get<bool>());
   const auto& rendered = json.at("flows").at(0);
@@ -226,12 +227,12 @@ TEST(RenderJson, NothingMeasuredIsNull) {
 
 TEST(RenderJson, BytesThatAreNoTextAreReplaced) {
   RunResult run = typical_run();
-  std::get<UdpFlowResult>(run.flows[0]).path.dialled = "\xFF\xFE";
+  std::get<PacketFlowResult>(run.flows[0]).path.dialled = "\xFF\xFE";
   EXPECT_NO_THROW(nlohmann::json::parse(render_json(run)));
 }
 
 TEST(RenderNdjson, ALineAnIntervalThenTheSummary) {
-  UdpInterval interval;
+  PacketInterval interval;
   interval.index = 7;
   interval.corrections = {{3, -2}};
   const std::string line = render_ndjson(1, interval);

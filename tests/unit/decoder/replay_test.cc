@@ -22,15 +22,16 @@ TEST(Replay, EqualsTheLiveResultToTheDigit) {
     trouble.map_error = seed % 2 ? 60'000 : 0;  // negative delays
     const Stream stream = make_stream(seed, 3000, trouble, seed == 3 ? Hook::none : Hook::clsact);
     const auto live = decode_live(stream);
-    const UdpFlowResult result = live_result(stream, live);
+    const PacketFlowResult result = live_result(stream, live);
     const TemporaryFile file;
     ASSERT_EQ(write_record(file.path(), stream, result), "");
 
-    std::vector<UdpInterval> replayed;
-    const Replay replay = paceline::replay(file.path(), [&](const UdpInterval& interval, const UdpFlowSpec& spec) {
-      EXPECT_EQ(spec, stream.start.spec);
-      replayed.push_back(interval);
-    });
+    std::vector<PacketInterval> replayed;
+    const Replay replay =
+        paceline::replay(file.path(), [&](const PacketInterval& interval, const PacketFlowSpec& spec) {
+          EXPECT_EQ(spec, stream.start.spec);
+          replayed.push_back(interval);
+        });
     EXPECT_EQ(replay.damage, std::vector<std::string>{});
     EXPECT_EQ(replayed, live);
     EXPECT_EQ(replay.result, result);
@@ -42,11 +43,11 @@ TEST(Replay, WithoutASendersWordOnlyGapsAreLost) {
   Trouble trouble;
   trouble.lost_tail = 500;
   Stream stream = make_stream(9, 1000, trouble);
-  std::vector<UdpInterval> live;
-  FlowDecoder decoder(stream.start, [&](UdpInterval&& interval) { live.push_back(std::move(interval)); });
+  std::vector<PacketInterval> live;
+  FlowDecoder decoder(stream.start, [&](PacketInterval&& interval) { live.push_back(std::move(interval)); });
   for (const Call& call : stream.calls) feed(decoder, call);
   decoder.finish(std::nullopt, stream.finished);
-  UdpFlowResult result = live_result(stream, live);
+  PacketFlowResult result = live_result(stream, live);
   result.sent = {};
   result.complete = false;
   result.incomplete_reason = "the sender vanished";
@@ -59,7 +60,7 @@ TEST(Replay, WithoutASendersWordOnlyGapsAreLost) {
 
 TEST(Replay, TheOffsetInUseIsTheHeadsWhateverTheTailKnows) {
   const Stream stream = make_stream(2, 100);
-  UdpFlowResult result = live_result(stream, decode_live(stream));
+  PacketFlowResult result = live_result(stream, decode_live(stream));
   result.clock = {};  // the sender vanished before it could tell
   const TemporaryFile file;
   ASSERT_EQ(write_record(file.path(), stream, result), "");
@@ -70,7 +71,7 @@ TEST(Replay, TheOffsetInUseIsTheHeadsWhateverTheTailKnows) {
 
 TEST(Replay, AResultThatTheRecordsContradictIsToldOf) {
   const Stream stream = make_stream(1, 200);
-  UdpFlowResult result = live_result(stream, decode_live(stream));
+  PacketFlowResult result = live_result(stream, decode_live(stream));
   ++result.received.packets;
   const TemporaryFile file;
   ASSERT_EQ(write_record(file.path(), stream, result), "");

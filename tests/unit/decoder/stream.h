@@ -103,9 +103,9 @@ void feed(Sink& sink, const Call& call) {
 }
 
 /// Decodes as a receiver does while the flow runs, which closes intervals by its timer.
-inline std::vector<UdpInterval> decode_live(const Stream& stream) {
-  std::vector<UdpInterval> intervals;
-  FlowDecoder decoder(stream.start, [&](UdpInterval&& interval) { intervals.push_back(std::move(interval)); });
+inline std::vector<PacketInterval> decode_live(const Stream& stream) {
+  std::vector<PacketInterval> intervals;
+  FlowDecoder decoder(stream.start, [&](PacketInterval&& interval) { intervals.push_back(std::move(interval)); });
   for (const Call& call : stream.calls) {
     while (decoder.interval_end() <= call.time) decoder.advance(decoder.interval_end());
     feed(decoder, call);
@@ -114,9 +114,9 @@ inline std::vector<UdpInterval> decode_live(const Stream& stream) {
   return intervals;
 }
 
-inline UdpFlowResult total_of(const std::vector<UdpInterval>& intervals) {
-  UdpFlowResult total;
-  for (const UdpInterval& interval : intervals) accumulate(total, interval);
+inline PacketFlowResult total_of(const std::vector<PacketInterval>& intervals) {
+  PacketFlowResult total;
+  for (const PacketInterval& interval : intervals) accumulate(total, interval);
   return total;
 }
 

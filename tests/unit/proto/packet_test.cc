@@ -45,7 +45,7 @@ TEST(Header, WhatIsNotOursIsRefused) {
   for (int type = 0; type < 256; ++type) {
     auto bytes = good;
     bytes[1] = static_cast<std::uint8_t>(type);
-    EXPECT_EQ(decode_header(bytes).has_value(), type >= 1 && type <= 4);
+    EXPECT_EQ(decode_header(bytes).has_value(), type >= 1 && type <= 5);
   }
 }
 
@@ -78,6 +78,22 @@ TEST(ProbeReply, ComesBackAndIsNoProbe) {
   EXPECT_EQ(back->replied, 3u);
   EXPECT_FALSE(decode_probe(bytes));
   EXPECT_FALSE(decode_probe_reply(encode(Probe{})));
+}
+
+TEST(Knock, ComesBackAndIsNoProbe) {
+  Knock knock;
+  knock.flow_id = 0x01020304;
+  knock.number = 7;
+  for (std::size_t i = 0; i < knock.secret.size(); ++i) knock.secret[i] = static_cast<std::uint8_t>(i + 1);
+  const auto bytes = encode(knock);
+  const auto decoded = decode_knock(bytes);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->flow_id, knock.flow_id);
+  EXPECT_EQ(decoded->number, knock.number);
+  EXPECT_TRUE(equal(decoded->secret, knock.secret));
+  EXPECT_FALSE(decode_probe(bytes));
+  EXPECT_FALSE(decode_knock(encode(Probe{})));
+  EXPECT_FALSE(decode_knock(std::span(bytes).first(bytes.size() - 1)));
 }
 
 TEST(Lateness, IsExactBelow4096) {

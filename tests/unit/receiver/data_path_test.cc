@@ -84,7 +84,7 @@ struct TestFlow {
 
   std::uint32_t id;
   packet::Secret secret;
-  UdpFlowSpec spec;
+  PacketFlowSpec spec;
   std::shared_ptr<Told> told = std::make_shared<Told>();
 };
 
@@ -361,6 +361,75 @@ TEST_F(DataPathTest, CarriesOutWhatWasAskedBeforeItEnds) {
   path_->remove(flow.id);
   path_.reset();
   EXPECT_EQ(flow.told->finished, 1);
+}
+
+TEST_F(DataPathTest, PacketsOfARoundTripFlowComeBackWholeToTheBoundAddressAlone) {
+  for (const char* ip : {"127.0.0.1", "127.0.0.3", "::1"}) {
+    TestFlow flow(static_cast<std::uint32_t>(2 * std::string(ip).size() + 100));  // even: of a plain socket
+    flow.spec.meter = Meter::round_trip;
+    add(flow);
+    Client client(at(ip)), stranger(at(ip));
+    const auto reply = expect_reply(client, flow, 1);
+    ASSERT_EQ(start(flow, reply.nonce).refused, "");
+
+    auto packet = flow.data(7);
+    packet[40] = 0xAB;  // payload
+    stranger.send(packet);
+    client.send(std::span(packet).first(40));  // of a size that it cannot have
+    client.send(packet);
+    const auto echo = client.receive();
+    ASSERT_TRUE(echo.has_value());
+    packet::make_echo(packet);
+    EXPECT_TRUE(std::ranges::equal(*echo, packet));
+    EXPECT_FALSE(stranger.receive(50).has_value());
+    EXPECT_FALSE(client.receive(0).has_value());
+
+    // Once the flow is gone nothing comes back; the answer to another flow's probe shows that all was read.
+    path_->remove(flow.id);
+    ASSERT_TRUE(flow.told->wait_until([&] { return flow.told->finished == 1; }));
+    client.send(flow.data(8));
+    TestFlow other(flow.id + 16);
+    add(other);
+    expect_reply(client, other, 1);
+    path_->remove(other.id);
+    const Received total = flow.told->total();
+    EXPECT_EQ((std::array{total.packets, total.unbound, total.invalid}), (std::array<std::uint64_t, 3>{1, 1, 1}));
+    EXPECT_EQ(flow.told->echoes_unsent, 0u);
+  }
+}
+
+TEST_F(DataPathTest, PacketsOfAOneWayFlowDoNotComeBack) {
+  const TestFlow flow(100);
+  add(flow);
+  Client client(at("127.0.0.1"));
+  const auto reply = expect_reply(client, flow, 1);
+  ASSERT_EQ(start(flow, reply.nonce).refused, "");
+  client.send(flow.data(0));
+  EXPECT_EQ(expect_reply(client, flow, 2, reply.nonce).attempt, 2u);  // the first that comes
+}
+
+TEST_F(DataPathTest, AFlowWithAModelTakesAnySizeUpToItsLargest) {
+  TestFlow flow(100);
+  flow.spec.model.emplace();
+  flow.spec.model->idt = parse_model("1ms", Quantity::time);
+  flow.spec.model->size = parse_model("uniform:min=18,max=64", Quantity::bytes);
+  add(flow);
+  Client client(at("127.0.0.1"));
+  const auto reply = expect_reply(client, flow, 1);
+  ASSERT_EQ(start(flow, reply.nonce).refused, "");
+  for (const std::uint32_t size : {18u, 40u, 64u}) {
+    const auto packet = flow.data(size);
+    client.send(std::span(packet).first(size));
+  }
+  std::vector<std::uint8_t> large(65);
+  const auto packet = flow.data(65);
+  std::ranges::copy(packet, large.begin());
+  client.send(large);
+  expect_reply(client, flow, 2, reply.nonce);
+  path_->remove(flow.id);
+  ASSERT_TRUE(flow.told->wait_until([&] { return flow.told->finished == 1; }));
+  const Received total = flow.told->total();
+  EXPECT_EQ((std::array{total.packets, total.bytes, total.invalid}), (std::array<std::uint64_t, 3>{3, 122, 1}));
 }
 
 }  // namespace

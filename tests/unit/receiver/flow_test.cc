@@ -80,8 +80,8 @@ class FlowTest : public testing::Test {
     flow_->data(header, datagram(from, size), decoder::PacketObservation::kNoStamp, now);
   }
 
-  static UdpFlowSpec default_spec() {
-    UdpFlowSpec spec;
+  static PacketFlowSpec default_spec() {
+    PacketFlowSpec spec;
     spec.rate_pps = 1000;
     spec.size = 64;
     spec.duration = 2s;
@@ -89,7 +89,7 @@ class FlowTest : public testing::Test {
     return spec;
   }
 
-  UdpFlowSpec spec_ = default_spec();
+  PacketFlowSpec spec_ = default_spec();
   std::array<std::uint8_t, 2048> bytes_{};
   packet::Secret secret_{0x5E, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xE5};
   std::uint32_t attempts_ = 0;
@@ -268,8 +268,8 @@ TEST_F(FlowData, DelaysAreByTheSendersClockThroughTheMap) {
   data(1, client(1), kStart + 8ms, 1000s - 2ms);  // negative: shown, not dropped
   flow_->done(2, kStart + 9ms);
   ASSERT_TRUE(flow_->finished());
-  UdpFlowResult result;
-  for (const UdpInterval& interval : told_->intervals) decoder::accumulate(result, interval);
+  PacketFlowResult result;
+  for (const PacketInterval& interval : told_->intervals) decoder::accumulate(result, interval);
   EXPECT_EQ(result.statistics.segments[0].max, 7'000'000);
   EXPECT_EQ(result.statistics.segments[0].min, -2'000'000);
 }
@@ -296,9 +296,9 @@ TEST_F(FlowData, OfAWarmUpIsInNoTotalButIsWaitedFor) {
   data(4, client(1), kStart + 401ms);
   EXPECT_TRUE(flow_->finished());
   EXPECT_EQ(told_->intervals.front().received.packets, 1u);
-  UdpFlowResult result;
+  PacketFlowResult result;
   result.spec = spec_;
-  for (const UdpInterval& interval : told_->intervals) decoder::accumulate(result, interval);
+  for (const PacketInterval& interval : told_->intervals) decoder::accumulate(result, interval);
   EXPECT_EQ(result.received.packets, 3u);
 }
 
@@ -351,8 +351,8 @@ TEST_F(FlowSuperPackets, AreTakenAsARun) {
   EXPECT_EQ(total.stamped, 30u);
   EXPECT_EQ(total.missed, 10u);
   EXPECT_EQ(told_->arrivals, (Arrivals{2, 0, false}));
-  UdpFlowResult result;
-  for (const UdpInterval& interval : told_->intervals) decoder::accumulate(result, interval);
+  PacketFlowResult result;
+  for (const PacketInterval& interval : told_->intervals) decoder::accumulate(result, interval);
   EXPECT_EQ(result.statistics.segments[0].count, 40u);
   EXPECT_EQ(result.statistics.segments[0].max, 1'000'000);
   EXPECT_EQ(result.statistics.segments[1].max, 1'000'007);

@@ -24,11 +24,12 @@ struct Told {
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<Confirmed> confirmed;
-  std::vector<UdpInterval> intervals;
+  std::vector<PacketInterval> intervals;
   int finished = 0;
   ReceiverTime finished_at{};
   std::uint32_t socket_flows = 0;
   Arrivals arrivals;
+  std::uint64_t echoes_unsent = 0;
 
   /// Waits until `holds`; false if it did not come to that for long.
   template <class Condition>
@@ -38,8 +39,8 @@ struct Told {
   }
 
   Received total() const {
-    UdpFlowResult result;
-    for (const UdpInterval& interval : intervals) decoder::accumulate(result, interval);
+    PacketFlowResult result;
+    for (const PacketInterval& interval : intervals) decoder::accumulate(result, interval);
     return result.received;
   }
 };
@@ -52,16 +53,16 @@ class RecordingListener : public FlowListener {
                       const Stamping& stamping) override {
     note([&] { told_->confirmed.push_back({attempt, arrived_at.to_string(), seen_from.to_string(), stamping}); });
   }
-  void interval(UdpInterval&& interval) override {
+  void interval(PacketInterval&& interval) override {
     note([&] { told_->intervals.push_back(std::move(interval)); });
   }
-  void finished(ReceiverTime when, std::uint32_t socket_flows, const Arrivals& arrivals,
-                std::unique_ptr<decoder::RecordWriter>) override {
+  void finished(const FlowEnd& end, std::unique_ptr<decoder::RecordWriter>) override {
     note([&] {
       ++told_->finished;
-      told_->finished_at = when;
-      told_->socket_flows = socket_flows;
-      told_->arrivals = arrivals;
+      told_->finished_at = end.when;
+      told_->socket_flows = end.socket_flows;
+      told_->arrivals = end.arrivals;
+      told_->echoes_unsent = end.echoes_unsent;
     });
   }
 

@@ -225,7 +225,7 @@ TEST(ServeManyFlows, AThousandAreOfferedAndForgotten) {
   for (int round = 0; round < 2; ++round) {
     RawSender sender(receiver.port);
     std::set<std::uint32_t> ids;
-    for (int i = 0; i < 1000; ++i) sender.open(UdpFlowSpec{.rate_pps = 100});
+    for (int i = 0; i < 1000; ++i) sender.open(PacketFlowSpec{.rate_pps = 100});
     for (int i = 0; i < 1000; ++i) ids.insert(sender.expect(Message::kFlowOffer).flow_offer().flow_id());
     EXPECT_EQ(ids.size(), 1000);
     sender.hang_up();

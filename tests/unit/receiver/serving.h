@@ -202,7 +202,7 @@ class RawSender {
   std::vector<wire::Message> passed;
 
  private:
-  static void fill(const UdpFlowSpec& from, wire::OpenFlow& to) { wire::to_wire(from, *to.mutable_udp()); }
+  static void fill(const PacketFlowSpec& from, wire::OpenFlow& to) { wire::to_wire(from, *to.mutable_packets()); }
   static void fill(const TcpFlowSpec& from, wire::OpenFlow& to) { wire::to_wire(from, *to.mutable_tcp()); }
   static void fill(const ConnectionFlowSpec& from, wire::OpenFlow& to) {
     wire::to_wire(from, *to.mutable_connections());

@@ -51,6 +51,8 @@ TEST(StampLadder, SwitchedOffIsUserspaceOnly) {
   EXPECT_FALSE(ladder.tc_required());
   EXPECT_THAT(ladder.reason(), testing::HasSubstr("--tc off"));
   EXPECT_EQ(ladder.judge(probe_with_stamp(0)), (Stamping{Hook::none, "", ladder.reason()}));
+  EXPECT_EQ(ladder.judge(probe_with_stamp(kRealtime)), (Stamping{Hook::none, "", ladder.reason()}))
+      << "another program on this machine switched the kernel's stamps on";
 }
 
 TEST(StampLadder, WithoutAHookTheKernelsOwnStampIsNext) {

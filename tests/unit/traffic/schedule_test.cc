@@ -74,9 +74,9 @@ TEST(ConstantRate, SlotsAgreeWithDueAtTheEdge) {
 TEST(ConstantRate, TheSlowestRateHasOneSlot) {
   for (const double rate : {1e-7, 1e-9, 1e-30, 5e-324}) {
     ConstantRate schedule(rate);
-    EXPECT_EQ(schedule.slots_before(UdpFlowSpec::kMaxDuration), 1U) << rate;
+    EXPECT_EQ(schedule.slots_before(PacketFlowSpec::kMaxDuration), 1U) << rate;
     EXPECT_EQ(schedule.next(), 0ns);
-    EXPECT_GT(schedule.next(), nanoseconds{UdpFlowSpec::kMaxDuration}) << rate;
+    EXPECT_GT(schedule.next(), nanoseconds{PacketFlowSpec::kMaxDuration}) << rate;
   }
 }
 

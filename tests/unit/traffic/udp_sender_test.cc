@@ -112,7 +112,7 @@ TEST(UdpSender, SkipDropsTheSlotsThatAStallCost) {
 TEST(UdpSender, WhatTheOvertimeCannotServeIsMissed) {
   const Loopback path;
   Recorder recorder;
-  UdpFlow flow = flow_over(path.sender, UdpFlowSpec::kMaxRate, 20ms);  // a packet in 10 ns: no machine sends that
+  UdpFlow flow = flow_over(path.sender, PacketFlowSpec::kMaxRate, 20ms);  // a packet in 10 ns: no machine sends that
   flow.overtime = 100ms;
   const UdpFlowOutcome outcome = send_one(flow, recorder);
   EXPECT_EQ(outcome.error, "");

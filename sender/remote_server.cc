@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <asio/co_spawn.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/use_awaitable.hpp>
+#include <exception>
+#include <list>
+#include <memory>
+
+#include "paceline/error.h"
+#include "paceline/remote.h"
+#include "sender/remote_grants.h"
+#include "sender/remote_session.h"
+#include "signalling/listen.h"
+
+namespace paceline::sender {
+
+namespace {
+
+using asio::ip::tcp;
+
+/// Takes controllers' connections, and gives each a session.
+class RemoteServer {
+ public:
+  /// Connections that have proven no key; the oldest makes room for one more.
+  static constexpr std::ptrdiff_t kMostStrangers = 64;
+
+  RemoteServer(tcp::acceptor acceptor, RemoteService& service)
+      : acceptor_(std::move(acceptor)),
+        io_(static_cast<asio::io_context&>(acceptor_.get_executor().context())),
+        service_(service) {}
+
+  asio::awaitable<void> accept_forever() {
+    for (;;) {
+      asio::error_code error;
+      tcp::socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
+      if (!acceptor_.is_open()) co_return;
+      if (error) {  // out of descriptors, say: those in use will come free
+        service_.observer.warning("a connection could not be accepted: " + error.message());
+        asio::steady_timer pause(io_, std::chrono::milliseconds(100));
+        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+        continue;
+      }
+      make_room();
+      open(std::move(socket));
+    }
+  }
+
+  void stop() {
+    asio::error_code ignored;
+    acceptor_.close(ignored);
+    for (const auto& session : sessions_) session->stop();
+    if (sessions_.empty()) io_.stop();
+  }
+
+ private:
+  void open(tcp::socket socket) {
+    const auto entry = sessions_.insert(sessions_.end(), std::make_shared<RemoteSession>(std::move(socket), service_));
+    asio::co_spawn(io_, (*entry)->run(), [this, entry](const std::exception_ptr&) {
+      sessions_.erase(entry);
+      if (!acceptor_.is_open() && sessions_.empty()) io_.stop();
+    });
+  }
+
+  void make_room() {
+    const auto is_stranger = [](const auto& session) { return !session->authenticated(); };
+    if (std::ranges::count_if(sessions_, is_stranger) < kMostStrangers) return;
+    (*std::ranges::find_if(sessions_, is_stranger))->drop();
+  }
+
+  tcp::acceptor acceptor_;
+  asio::io_context& io_;
+  RemoteService& service_;
+  std::list<std::shared_ptr<RemoteSession>> sessions_;
+};
+
+}  // namespace
+
+}  // namespace paceline::sender
+
+namespace paceline {
+
+void serve_runs(const RemoteSpec& spec, RemoteObserver& observer, std::stop_token stop) {
+  const sender::RemoteGrants grants(spec);
+  asio::io_context io(1);
+  auto acceptor =
+      signalling::listen(io, {.what = "remote control's port",
+                              .bind = spec.bind,
+                              .port = spec.port,
+                              .family = Family::any,
+                              .advice = "is another sender waiting there? Choose another port with --port"});
+  const std::uint16_t port = acceptor.local_endpoint().port();
+  sender::RemoteService service{.spec = spec, .observer = observer, .grants = grants, .impostors = {}};
+  sender::RemoteServer server(std::move(acceptor), service);
+  observer.listening(port);
+
+  asio::co_spawn(io, server.accept_forever(), [](const std::exception_ptr& failure) {
+    if (failure) std::rethrow_exception(failure);
+  });
+  const std::stop_callback on_stop(stop, [&] { asio::post(io, [&] { server.stop(); }); });
+  io.run();
+}
+
+}  // namespace paceline
