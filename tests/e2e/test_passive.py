@@ -128,10 +128,18 @@ class Strangers(Passive):
 
 
 # One says nothing, one garbage, one the preamble alone, one knocks with a secret that no flow has.
+# The sender that they dial may not listen yet.
 STRANGERS = """
-import socket, sys
+import socket, sys, time
+def connect(end):
+    while True:
+        try:
+            return socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=30)
+        except ConnectionRefusedError:
+            if time.monotonic() > end: raise
+            time.sleep(0.05)
 def dial(text):
-    stranger = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=30)
+    stranger = connect(time.monotonic() + 20)
     stranger.sendall(text)
     return stranger
 silent, garbage = dial(b""), dial(b"GET / HTTP/1.0\\r\\n\\r\\n")
@@ -139,7 +147,9 @@ halfway, knock = dial(b"PACELINE"), dial(b"\\xd1\\x05" + bytes(62))
 print("all are there", flush=True)
 ended = 0
 for stranger in (garbage, knock):
-    while stranger.recv(4096): pass
+    try:
+        while stranger.recv(4096): pass
+    except ConnectionResetError: pass
     ended += 1
 print("hung up on", ended, flush=True)
 """

@@ -346,7 +346,7 @@ TEST(RecordTrafficTest, EchoesComeBackWholeAndInOrder) {
 
 TEST(RecordTrafficTest, WhoDoesNotTakeItsEchoesIsNotReadFrom) {
   const auto [near, far] = connection();
-  Told told;
+  Told told, back;
   RecordReader reader({});
   RecordConnection served = reading(far, 60'000, 60'000);
   served.echo = true;
@@ -355,7 +355,6 @@ TEST(RecordTrafficTest, WhoDoesNotTakeItsEchoesIsNotReadFrom) {
   flow.patience = 300ms;
   // Both directions fill up, and then nothing moves: the sender is told so.
   EXPECT_EQ(send_all({flow}).front().error, "the receiver took nothing for 300 ms");
-  Told back;
   RecordConnection echoed = reading(near, 60'000, 60'000);
   echoed.type = packet::Type::echo;
   reader.add(echoed, std::make_unique<Listening>(back));
