@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "bpf/clsact.h"
 
-#include <arpa/inet.h>
 #include <bpf/libbpf.h>
-#include <linux/if_ether.h>
-#include <linux/netlink.h>
-#include <linux/pkt_cls.h>
-#include <linux/pkt_sched.h>
-#include <linux/rtnetlink.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -22,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "bpf/clsact_filters.h"
 #include "bpf/libbpf_log.h"
 #include "bpf/refusal.h"
 #include "bpf/tc_program.h"
@@ -39,14 +34,7 @@ std::uint32_t handle_of(std::uint32_t place, bool made_qdisc) {
   return kHandle | (made_qdisc ? kMadeQdisc : 0) | place;
 }
 
-/// One filter of any kind at the ingress or egress of clsact.
-struct Filter {
-  bool ingress = false;
-  std::uint32_t handle = 0;
-  std::uint32_t priority = 0;
-  std::uint32_t program_id = 0;
-  std::string name;
-
+struct Filter : TcFilter {
   bool in_a_place() const {
     return ingress && priority == kPriority && (handle & ~(kMadeQdisc | (kPlaces - 1))) == kHandle;
   }
@@ -55,101 +43,18 @@ struct Filter {
   std::uint32_t place() const { return handle & (kPlaces - 1); }
 };
 
-// Reads one attribute list; calls visit(type, data, size) for each.
-template <class Visit>
-void for_each_attribute(const std::uint8_t* at, std::size_t size, Visit visit) {
-  while (size >= sizeof(rtattr)) {
-    rtattr head{};
-    std::memcpy(&head, at, sizeof(head));
-    if (head.rta_len < sizeof(head) || head.rta_len > size) return;
-    visit(head.rta_type & NLA_TYPE_MASK, at + RTA_LENGTH(0), head.rta_len - RTA_LENGTH(0));
-    const std::size_t step = std::min<std::size_t>(RTA_ALIGN(head.rta_len), size);
-    at += step;
-    size -= step;
-  }
-}
-
-Filter read_filter(const std::uint8_t* message, std::size_t size, bool ingress) {
-  Filter filter;
-  tcmsg head{};
-  std::memcpy(&head, message, sizeof(head));
-  filter.ingress = ingress;
-  filter.handle = head.tcm_handle;
-  filter.priority = head.tcm_info >> 16;
-  const std::size_t attributes = NLMSG_ALIGN(sizeof(head));
-  if (size <= attributes) return filter;
-  for_each_attribute(message + attributes, size - attributes,
-                     [&](int type, const std::uint8_t* options, std::size_t length) {
-                       if (type != TCA_OPTIONS) return;
-                       for_each_attribute(options, length, [&](int option, const std::uint8_t* data, std::size_t n) {
-                         if (option == TCA_BPF_NAME) {
-                           filter.name.assign(data, data + n);
-                           filter.name.resize(std::strlen(filter.name.c_str()));
-                         }
-                         if (option == TCA_BPF_ID && n == sizeof(filter.program_id))
-                           std::memcpy(&filter.program_id, data, n);
-                       });
-                     });
-  return filter;
-}
-
 AttachError cannot(const Interface& interface, const std::string& what, int error, const std::string& detail = "") {
   return AttachError(what + " of " + interface.name + ": " + refusal(error, detail));
 }
 
-/// Every filter on one side of the interface's clsact qdisc; none when there is no such qdisc. libbpf only
-/// asks for a filter whose handle and priority are known.
-void dump(int socket, const Interface& interface, bool ingress, std::vector<Filter>& filters) {
-  struct {
-    nlmsghdr head;
-    tcmsg body;
-  } request{};
-  request.head.nlmsg_len = sizeof(request);
-  request.head.nlmsg_type = RTM_GETTFILTER;
-  request.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  request.body.tcm_family = AF_UNSPEC;
-  request.body.tcm_ifindex = static_cast<int>(interface.index);
-  request.body.tcm_parent = TC_H_MAKE(TC_H_CLSACT, ingress ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS);
-  if (send(socket, &request, sizeof(request), 0) < 0) throw cannot(interface, "listing the filters", errno);
-
-  std::vector<std::uint8_t> answer(64 * 1024);
-  for (;;) {
-    const ssize_t received = recv(socket, answer.data(), answer.size(), MSG_TRUNC);
-    if (received < 0 && errno == EINTR) continue;
-    if (received < 0) throw cannot(interface, "listing the filters", errno);
-    std::size_t left = static_cast<std::size_t>(received);
-    if (left > answer.size()) throw cannot(interface, "listing the filters", EMSGSIZE);
-    const std::uint8_t* at = answer.data();
-    while (left >= sizeof(nlmsghdr)) {
-      nlmsghdr head{};
-      std::memcpy(&head, at, sizeof(head));
-      if (head.nlmsg_len < sizeof(head) || head.nlmsg_len > left)
-        throw cannot(interface, "listing the filters", EBADMSG);
-      const std::uint8_t* body = at + NLMSG_HDRLEN;
-      const std::size_t size = head.nlmsg_len - NLMSG_HDRLEN;
-      if (head.nlmsg_type == NLMSG_DONE) return;
-      if (head.nlmsg_type == NLMSG_ERROR) {
-        int error = 0;
-        if (size >= sizeof(error)) std::memcpy(&error, body, sizeof(error));
-        if (error == -EOPNOTSUPP) return;  // a kernel without filters has none
-        throw cannot(interface, "listing the filters", -error);
-      }
-      if (head.nlmsg_type == RTM_NEWTFILTER && size >= sizeof(tcmsg))
-        filters.push_back(read_filter(body, size, ingress));
-      const std::size_t step = std::min<std::size_t>(NLMSG_ALIGN(head.nlmsg_len), left);
-      at += step;
-      left -= step;
-    }
-  }
-}
-
 std::vector<Filter> list_filters(const Interface& interface) {
-  const UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  if (!socket) throw cannot(interface, "listing the filters", errno);
-  std::vector<Filter> filters;
-  dump(socket.get(), interface, true, filters);
-  dump(socket.get(), interface, false, filters);
-  return filters;
+  try {
+    std::vector<Filter> filters;
+    for (TcFilter& filter : list_clsact_filters(interface.index)) filters.push_back({std::move(filter)});
+    return filters;
+  } catch (const std::system_error& error) {
+    throw cannot(interface, "listing the filters", error.code().value());
+  }
 }
 
 bpf_tc_hook ingress_of(const Interface& interface) {

@@ -123,7 +123,7 @@ void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, c
                   .data_port = data_port,
                   .workers = workers,
                   .clock = clock,
-                  .host = traffic::this_host(),
+                  .host = {},
                   .impostors = {},
                   .flow_ids = {},
                   .sessions_by_client = {}};

@@ -13,6 +13,7 @@
 #include "receiver/tcp_door.h"
 #include "signalling/impostors.h"
 #include "traffic/clock_exchange.h"
+#include "traffic/host.h"
 #include "traffic/record_reader.h"
 #include "traffic/worker.h"
 
@@ -30,7 +31,7 @@ struct Service {
   std::uint16_t data_port = 0;
   traffic::WorkerOptions workers;
   traffic::ClockIdentity clock;
-  Host host;
+  traffic::HostReading host;
 
   signalling::Impostors impostors;
 

@@ -148,7 +148,7 @@ asio::awaitable<void> Session::handshake() {
   welcome.mutable_clock()->set_boot_id(service_.clock.boot_id);
   welcome.mutable_clock()->set_time_namespace(service_.clock.time_namespace);
   welcome.mutable_clock()->set_monotonic_offset(service_.clock.monotonic_offset.count());
-  wire::to_wire(service_.host, *welcome.mutable_host());
+  wire::to_wire(service_.host.now(), *welcome.mutable_host());
   welcome.set_program_version(std::string(kVersion));
   channel_->send(answer);
   if (!open) co_await demand_key(deadline);

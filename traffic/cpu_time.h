@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <filesystem>
 #include <optional>
 
 #include "paceline/result.h"
 
 namespace paceline::traffic {
 
-/// CPU time that this process has used until now, all its threads together (getrusage). `elapsed` is left 0: that is
-/// for who takes the difference of two readings.
-CpuTime cpu_time();
+/// CPU time that this process has used until now, all its threads together (getrusage), and what was stolen of the
+/// machine since it started (proc_stat(5)). `elapsed` is left 0: that is for who takes the difference of two readings.
+/// `root` stands in for / when what it holds is to be read instead.
+CpuTime cpu_time(const std::filesystem::path& root = "/");
 
 /// What the process spends from the measured part's start on. Times are of one clock, whichever it is.
 class MeasuredCpu {
@@ -23,7 +25,8 @@ class MeasuredCpu {
   CpuTime until(nanoseconds now) const {
     if (!before_) return {};
     const CpuTime all = cpu_time();
-    return {all.user - before_->user, all.system - before_->system, now - before_->elapsed};
+    return {all.user - before_->user, all.system - before_->system, now - before_->elapsed,
+            all.stolen - before_->stolen};
   }
 
  private:

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "traffic/cpu.h"
+#include "traffic/network_interfaces.h"
 
 namespace paceline::traffic {
 
@@ -33,6 +34,7 @@ Host this_host(const std::filesystem::path& root) {
   host.cpu = cpu_model(root, system.machine);
   host.cpus = usable_cpus();
   std::ifstream(root / "sys/devices/system/clocksource/clocksource0/current_clocksource") >> host.clocksource;
+  host.interfaces = network_interfaces();
   return host;
 }
 

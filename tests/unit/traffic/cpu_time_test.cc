@@ -3,7 +3,11 @@
 
 #include <gtest/gtest.h>
 #include <time.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
+#include <string>
 #include <thread>
 
 namespace paceline::traffic {
@@ -28,6 +32,39 @@ TEST(CpuTime, GrowsByWhatEveryThreadUses) {
   EXPECT_GE(after.system, before.system);
   EXPECT_GE(after.user + after.system - before.user - before.system, 29ms);  // of a clock that counts microseconds
   EXPECT_EQ(after.elapsed, 0ns);
+}
+
+class StolenTime : public testing::Test {
+ protected:
+  StolenTime() { std::filesystem::create_directories(root_ / "proc"); }
+  ~StolenTime() override { std::filesystem::remove_all(root_); }
+  void stat(const std::string& text) { std::ofstream(root_ / "proc/stat", std::ios::trunc) << text; }
+
+  std::filesystem::path root_ = [] {
+    std::string name = (std::filesystem::temp_directory_path() / "paceline-stat-XXXXXX").string();
+    return std::filesystem::path(mkdtemp(name.data()));
+  }();
+};
+
+TEST_F(StolenTime, IsThatOfAllCpusTogether) {
+  stat("cpu  10 20 30 40 50 60 70 80 90 100\ncpu0 1 2 3 4 5 6 7 8 9 10\n");
+  const auto tick = nanoseconds{1'000'000'000 / sysconf(_SC_CLK_TCK)};
+  EXPECT_EQ(cpu_time(root_).stolen, 80 * tick);
+}
+
+TEST_F(StolenTime, IsTakenFromTheMeasuredPartAlone) {
+  MeasuredCpu cpu;
+  EXPECT_EQ(cpu.until(5s), CpuTime{});
+  cpu.begin(5s);
+  EXPECT_GE(cpu.until(7s).stolen, 0ns);
+  EXPECT_EQ(cpu.until(7s).elapsed, 2s);
+}
+
+TEST_F(StolenTime, IsNoneWhereTheKernelDoesNotTell) {
+  stat("cpu  10 20 30\n");
+  EXPECT_EQ(cpu_time(root_).stolen, 0ns);
+  stat("intr 1 2 3 4 5 6 7 8 9\n");
+  EXPECT_EQ(cpu_time(root_).stolen, 0ns);
 }
 
 }  // namespace
