@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <bit>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -22,7 +23,6 @@
 #include <random>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "decoder/flow_decoder.h"
@@ -82,18 +82,16 @@ class Packets {
 };
 
 void record(const char* file, std::uint64_t number) {
-  constexpr std::uint64_t kBurst = 30'000;  // fits the writer's ring
   const FlowStart start = flow_of(number + number / 500);
   PacketFlowResult result;
   FlowDecoder decoder(start, [&](PacketInterval&& interval) { accumulate(result, interval); });
-  RecordWriter writer(file, start);
+  RecordWriter writer(file, start, {.waiting = std::bit_ceil(number)});
   Packets packets;
   PacketObservation packet;
   for (std::uint64_t i = 0; i < number; ++i) {
     packet = packets.next();
     decoder.packet(packet);
     writer.packet(packet);
-    if (i % kBurst == 0) std::this_thread::sleep_for(std::chrono::milliseconds(30));
   }
   decoder.finish(packet.sequence + 1, packet.rx_user);
   result.complete = true;

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Decoding a record file against D-ITG's ITGDec decoding its log, as many packets each, alternating, five pairs:
-# medians of packets a second, and the peak resident set.
+# medians of packets a second, and the peak resident set. Once into a summary, once into a time series of 100 ms
+# (ITGDec -d 100: the average delay alone).
 #
 #   bench/decode.sh [BUILD/bin] [PACKETS...]     default: build/release/bin 1000000 10000000
 #
@@ -44,33 +45,41 @@ make_itg_log() {
 
 median() { sort -g | sed -n "$(((pairs + 1) / 2))p"; }
 
+# compare PACKETS WHAT [OPTIONS OF OURS] -- [OPTIONS OF ITGDec]
 compare() {
-  local packets=$1
-  rm -f "$work"/*.plr "$work/repeated.log"
-  "$bin/bench_decode" record "$work/flow.plr" "$packets"
-  "$bin/bench_decode" repeat "$work/itg.log" "$work/repeated.log" "$packets"
+  local packets=$1 what=$2
+  shift 2
+  local ours_options=()
+  while [ "$1" != -- ]; do ours_options+=("$1"); shift; done
+  shift
   : >"$work/ours"
   : >"$work/theirs"
   for _ in $(seq "$pairs"); do
-    "$bin/bench_decode" time "$bin/paceline-decode" replay "$work/flow.plr" >>"$work/ours"
-    (cd "$work" && exec "$bin/bench_decode" time ITGDec "$work/repeated.log") >>"$work/theirs"
+    "$bin/bench_decode" time "$bin/paceline-decode" replay "${ours_options[@]}" "$work/flow.plr" >>"$work/ours"
+    (cd "$work" && exec "$bin/bench_decode" time ITGDec "$work/repeated.log" "$@") >>"$work/theirs"
   done
   local ours theirs ours_kib theirs_kib
   ours=$(cut -d' ' -f1 "$work/ours" | median)
   theirs=$(cut -d' ' -f1 "$work/theirs" | median)
   ours_kib=$(cut -d' ' -f2 "$work/ours" | median)
   theirs_kib=$(cut -d' ' -f2 "$work/theirs" | median)
-  awk -v n="$packets" -v a="$ours" -v b="$theirs" -v ra="$ours_kib" -v rb="$theirs_kib" \
+  awk -v n="$packets" -v what="$what" -v a="$ours" -v b="$theirs" -v ra="$ours_kib" -v rb="$theirs_kib" \
     -v sa="$(stat -c %s "$work/flow.plr")" -v sb="$(stat -c %s "$work/repeated.log")" 'BEGIN {
-      printf "%d packets\n", n
-      printf "  paceline-decode  %8.3f s  %7.2f M packets/s  %7.1f MiB resident  %6.2f bytes a packet on disk\n",
-             a, n / a / 1e6, ra / 1024, sa / n
-      printf "  ITGDec           %8.3f s  %7.2f M packets/s  %7.1f MiB resident  %6.2f bytes a packet on disk\n",
-             b, n / b / 1e6, rb / 1024, sb / n
-      printf "  ratio            %8.1f x\n", b / a }'
+      printf "| %d, %s | %.2f M/s | %.2f M/s | %.1f x | %.1f | %.1f | %.2f | %.2f |\n", n, what, n / a / 1e6, n / b / 1e6,
+             b / a, ra / 1024, rb / 1024, sa / n, sb / n }'
 }
 
 bin=$(realpath "$bin")
 make_itg_log
-echo "decoding while packets arrive: $("$bin/bench_decode" live 2000000) ns a packet, $("$bin/bench_decode" runs 20000000) in super-packets of 128"
-for packets in "${sizes[@]}"; do compare "$packets"; done
+echo "| packets | paceline-decode | ITGDec | ratio | MiB resident | ITGDec's | bytes a packet on disk | ITG's |"
+echo "|---|---|---|---|---|---|---|---|"
+for packets in "${sizes[@]}"; do
+  rm -f "$work"/*.plr "$work/repeated.log"
+  "$bin/bench_decode" record "$work/flow.plr" "$packets"
+  "$bin/bench_decode" repeat "$work/itg.log" "$work/repeated.log" "$packets"
+  compare "$packets" summary --
+  compare "$packets" "rows of 100 ms" --series 100ms -- -d 100 "$work/delay.dat"
+done
+echo
+echo "Decoding while packets arrive: $("$bin/bench_decode" live 2000000) ns a packet," \
+  "$("$bin/bench_decode" runs 20000000) in super-packets of 128."

@@ -69,7 +69,7 @@ class ArrivalOrder {
       variation.known = true;
       variation.adjacent = sequence == state_.previous_sequence + 1;
       variation.change = difference(transit, state_.previous_transit);
-      smooth(variation.change);
+      state_.scaled_jitter = smoothed(state_.scaled_jitter, variation.change);
     }
     state_.any = true;
     state_.previous_sequence = sequence;
@@ -81,7 +81,17 @@ class ArrivalOrder {
   void keep_transit(std::uint64_t packets) {
     state_.previous_sequence += packets;
     // Below 8 the estimator stays as it is.
-    for (std::uint64_t i = 0; i < packets && state_.scaled_jitter >= 8; ++i) smooth(0);
+    for (std::uint64_t i = 0; i < packets && state_.scaled_jitter >= 8; ++i)
+      state_.scaled_jitter = smoothed(state_.scaled_jitter, 0);
+  }
+
+  /// RFC 3550's estimator, times 16, after one more change of transit time.
+  static std::uint64_t smoothed(std::uint64_t scaled_jitter, std::int64_t change) {
+    // The estimator holds 16 times its value: changes of more than 9 years do not fit and count as that.
+    constexpr std::uint64_t kMost = std::uint64_t{1} << 58;
+    const auto bits = static_cast<std::uint64_t>(change);
+    const std::uint64_t size = change < 0 ? 0 - bits : bits;
+    return scaled_jitter + (size < kMost ? size : kMost) - ((scaled_jitter + 8) >> 4);
   }
 
   std::uint64_t next_expected() const { return state_.next_expected; }
@@ -93,13 +103,6 @@ class ArrivalOrder {
   Kind arrive_late(std::uint64_t sequence);
   void skip_to(std::uint64_t sequence);
   void set(std::uint64_t sequence, std::size_t number);
-  void smooth(std::int64_t change) {
-    // The estimator holds 16 times its value: changes of more than 9 years do not fit and count as that.
-    constexpr std::uint64_t kMost = std::uint64_t{1} << 58;
-    const auto bits = static_cast<std::uint64_t>(change);
-    const std::uint64_t size = change < 0 ? 0 - bits : bits;
-    state_.scaled_jitter += (size < kMost ? size : kMost) - ((state_.scaled_jitter + 8) >> 4);
-  }
   void set(std::uint64_t sequence) { seen_[(sequence & mask_) / 64] |= std::uint64_t{1} << (sequence % 64); }
 
   std::uint64_t impossible_;         // the first sequence number that is

@@ -66,6 +66,12 @@ class FlowDecoder {
   std::unique_ptr<State> state_;
 };
 
+/// Counts what is not a packet of the flow's.
+void count(Counted what, std::uint64_t number, Received& received);
+
+void add(Received& total, const Received& part);
+void add(Statistics& total, const Statistics& part);
+
 /// Adds an interval to the flow's totals (received, statistics, intervals, first and last arrival, jitter): the
 /// receiver's summary, the sender's live view and a replay are all made by this. One of the warm-up counts for nothing.
 /// Precondition: total.spec is the flow's.

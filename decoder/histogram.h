@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "paceline/distribution.h"
@@ -39,6 +40,12 @@ class Histogram {
     record_many(value, times);
   }
 
+  /// Each of the values.
+  void record(std::span<const std::int64_t> values);
+
+  /// The values of a distribution, as if each had been recorded.
+  void add(const Distribution& values);
+
   /// What was recorded since the last take(), at the cost of what that is; starts anew.
   Distribution take();
 
@@ -54,6 +61,7 @@ class Histogram {
     return static_cast<std::size_t>(slot);
   }
   void record_many(std::int64_t value, std::uint64_t times);
+  void count(std::size_t slot, std::uint64_t times);
   void note(std::size_t slot);
   void touch(std::size_t slot);
   void wrap(std::size_t slot, std::uint64_t times);

@@ -12,8 +12,7 @@ namespace {
 std::pair<ItgFlow, Replay> replay_from(const std::filesystem::path& file, std::uint64_t first) {
   RecordReader reader(file);
   LossRuns losses(first);
-  Replay replayed =
-      replay(reader, {.on_packet = [&](const record::Packet& packet) { losses.arrived(packet.sequence); }});
+  Replay replayed = replay(reader, {.on_arrival = [&](std::uint64_t sequence) { losses.arrived(sequence); }});
   const Sent& sent = replayed.result.sent;
   losses.finish(sent.packets + sent.omitted);
   ItgFlow flow{replayed.result, flow_start(reader.start()).time_since_epoch(), losses.runs()};

@@ -3,13 +3,14 @@
 
 #include <cmath>
 
+#include "decoder/histogram_text.h"
 #include "decoder/render_numbers.h"
 
 namespace paceline::decoder {
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
-Json to_json(const Distribution& values) {
+Json to_json(const Distribution& values, Detail detail) {
   Json json{{"count", values.count}, {"min", nullptr}, {"mean", nullptr}, {"stddev", nullptr}, {"p50", nullptr},
             {"p90", nullptr},        {"p99", nullptr}, {"p999", nullptr}, {"max", nullptr}};
   if (values.count == 0) return json;
@@ -21,6 +22,7 @@ Json to_json(const Distribution& values) {
   json["p99"] = values.quantile(0.99);
   json["p999"] = values.quantile(0.999);
   json["max"] = values.max;
+  if (detail == Detail::histograms) json["histogram"] = histogram_text(values);
   return json;
 }
 
@@ -55,7 +57,10 @@ Json to_json(const ClockResult& clock) {
 
 Json to_json(const CpuTime& cpu) {
   if (cpu.elapsed == nanoseconds{0}) return nullptr;
-  return {{"user_ns", cpu.user.count()}, {"system_ns", cpu.system.count()}, {"elapsed_ns", cpu.elapsed.count()}};
+  return {{"user_ns", cpu.user.count()},
+          {"system_ns", cpu.system.count()},
+          {"elapsed_ns", cpu.elapsed.count()},
+          {"stolen_ns", cpu.stolen.count()}};
 }
 
 Json to_json(const CpuTime& cpu, std::uint64_t bytes) {
@@ -75,9 +80,9 @@ Json to_json(const SocketSpec& socket) {
           {"source_port", number_or_null(socket.source_port)}};
 }
 
-Json to_json(const SliceResult& slice) {
+Json to_json(const std::vector<ObjectiveResult>& became_of) {
   Json objectives = Json::array();
-  for (const ObjectiveResult& became : slice.objectives) {
+  for (const ObjectiveResult& became : became_of) {
     objectives.push_back({{"objective", to_string(became.objective)},
                           {"limit", became.objective.limit},
                           {"value", became.measured ? Json(became.value) : Json(nullptr)},
@@ -85,14 +90,30 @@ Json to_json(const SliceResult& slice) {
                           {"margin", became.measured && std::isfinite(became.margin) ? Json(became.margin) : nullptr},
                           {"reason", text_or_null(became.reason)}});
   }
-  return {{"name", slice.spec.name}, {"flows", slice.spec.flows}, {"met", slice.met()}, {"objectives", objectives}};
+  return objectives;
+}
+
+Json to_json(const SliceResult& slice) {
+  return {{"name", slice.spec.name},
+          {"flows", slice.spec.flows},
+          {"met", slice.met()},
+          {"objectives", to_json(slice.objectives)}};
 }
 
 Json to_json(const Host& host) {
+  Json interfaces = Json::array();
+  for (const Interface& interface : host.interfaces)
+    interfaces.push_back({{"name", interface.name},
+                          {"driver", text_or_null(interface.driver)},
+                          {"mtu", interface.mtu},
+                          {"qdisc", text_or_null(interface.qdisc)},
+                          {"offloads", interface.offloads},
+                          {"programs", interface.programs}});
   return {{"kernel", text_or_null(host.kernel)},
           {"cpu", text_or_null(host.cpu)},
           {"cpus", host.cpus},
-          {"clocksource", text_or_null(host.clocksource)}};
+          {"clocksource", text_or_null(host.clocksource)},
+          {"interfaces", std::move(interfaces)}};
 }
 
 std::string dump(const Json& json, int indent) { return json.dump(indent, ' ', false, Json::error_handler_t::replace); }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "paceline/result.h"
 
@@ -20,7 +21,10 @@ Json number_or_null(Number number) {
   return number == 0 ? Json(nullptr) : Json(number);
 }
 
-Json to_json(const Distribution& values);
+/// What is written of a distribution: its figures, or also all of its buckets, for runs files (see README.md).
+enum class Detail { figures, histograms };
+
+Json to_json(const Distribution& values, Detail detail = Detail::figures);
 Json to_json(const PathResult& path);
 Json to_json(const ClockResult& clock);
 Json to_json(const CpuTime& cpu);
@@ -29,12 +33,16 @@ Json to_json(const CpuTime& cpu, std::uint64_t bytes);
 Json to_json(const Host& host);
 /// What was left to the kernel is null.
 Json to_json(const SocketSpec& socket);
+Json to_json(const std::vector<ObjectiveResult>& became_of);
 Json to_json(const SliceResult& slice);
 
 /// The kinds of flow, render_json_*.cc.
-Json to_json(const PacketFlowResult& flow);
-Json to_json(const TcpFlowResult& flow);
-Json to_json(const ConnectionFlowResult& flow);
+Json to_json(const PacketFlowResult& flow, Detail detail = Detail::figures);
+Json to_json(const TcpFlowResult& flow, Detail detail = Detail::figures);
+Json to_json(const ConnectionFlowResult& flow, Detail detail = Detail::figures);
+
+/// A run, render_json.cc: the members of its document.
+void add_members(Json& json, const RunResult& run, Detail detail = Detail::figures);
 
 /// Strings may come from a peer: what is no UTF-8 is replaced. `indent` -1: a single line.
 std::string dump(const Json& json, int indent);

@@ -21,17 +21,32 @@ namespace paceline {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Metric>, 5> kMetrics{{{"delay", Metric::delay},
-                                                                       {"round_trip", Metric::round_trip},
-                                                                       {"ipdv", Metric::ipdv},
-                                                                       {"loss", Metric::loss},
-                                                                       {"throughput", Metric::throughput}}};
+constexpr std::array<std::pair<std::string_view, Metric>, 15> kMetrics{{{"delay", Metric::delay},
+                                                                        {"round_trip", Metric::round_trip},
+                                                                        {"ipdv", Metric::ipdv},
+                                                                        {"loss", Metric::loss},
+                                                                        {"throughput", Metric::throughput},
+                                                                        {"jitter", Metric::jitter},
+                                                                        {"lateness", Metric::lateness},
+                                                                        {"retransmits", Metric::retransmits},
+                                                                        {"connect", Metric::connect},
+                                                                        {"exchange", Metric::exchange},
+                                                                        {"failures", Metric::failures},
+                                                                        {"tx.user-rx.user", Metric::tx_user_rx_user},
+                                                                        {"tx.due-rx.user", Metric::tx_due_rx_user},
+                                                                        {"tx.user-rx.tc", Metric::tx_user_rx_tc},
+                                                                        {"rx.tc-rx.user", Metric::rx_tc_rx_user}}};
 constexpr std::array<std::pair<std::string_view, Statistic>, 4> kStatistics{
     {{"mean", Statistic::mean}, {"stddev", Statistic::stddev}, {"min", Statistic::min}, {"max", Statistic::max}}};
 constexpr std::string_view kForm =
-    "write [delay|round_trip|ipdv] p99|mean|stddev|min|max < TIME, loss < 0.1% or throughput > 10M";
+    "write [delay|round_trip|ipdv|jitter|lateness|connect|exchange|rx.tc-rx.user|...] p99|mean|stddev|min|max < TIME, "
+    "loss|failures < 0.1%, throughput > 10M or retransmits < 100";
 
-bool is_one_number(Metric metric) { return metric == Metric::loss || metric == Metric::throughput; }
+bool is_ratio(Metric metric) { return metric == Metric::loss || metric == Metric::failures; }
+
+bool is_one_number(Metric metric) {
+  return is_ratio(metric) || metric == Metric::throughput || metric == Metric::retransmits;
+}
 
 /// An objective's words, one after the other, and where they stand.
 class Words {
@@ -86,10 +101,12 @@ std::optional<double> percentile_of(std::string_view word) {
 
 double parse_limit(std::string_view text, Metric metric) {
   if (metric == Metric::throughput) return units::parse_bitrate(text);
-  if (metric != Metric::loss) return static_cast<double>(units::parse_duration(text).count());
-  const double loss = units::detail::parse(text, "loss", {{"", 1}, {"%", 0.01}});
-  if (loss > 1) throw UsageError("'" + std::string(text) + "' is no loss: it must be 0 to 100% (or 0 to 1)");
-  return loss;
+  if (metric == Metric::retransmits) return units::detail::parse(text, "count", {{"", 1}, {"k", 1e3}, {"M", 1e6}});
+  if (!is_ratio(metric)) return static_cast<double>(units::parse_duration(text).count());
+  const std::string what = metric == Metric::loss ? "loss" : "share of failures";
+  const double ratio = units::detail::parse(text, what.c_str(), {{"", 1}, {"%", 0.01}});
+  if (ratio > 1) throw UsageError("'" + std::string(text) + "' is no " + what + ": it must be 0 to 100% (or 0 to 1)");
+  return ratio;
 }
 
 std::string written_bitrate(double bps) {
@@ -153,7 +170,9 @@ std::string to_string(const Objective& objective) {
   if (statistic != kStatistics.end()) text += fmt::format(" {}", statistic->first);
   text += objective.at_least ? " > " : " < ";
   switch (objective.metric) {
-    case Metric::loss: return text + fmt::format("{:.12g}%", objective.limit * 100);
+    case Metric::loss:
+    case Metric::failures: return text + fmt::format("{:.12g}%", objective.limit * 100);
+    case Metric::retransmits: return text + fmt::format("{:.12g}", objective.limit);
     case Metric::throughput: return text + written_bitrate(objective.limit);
     default: return text + to_string(objective.limit / 1e9, Quantity::time);
   }
@@ -225,26 +244,57 @@ Distribution magnitudes(const Distribution& signed_values) {
   return folded;
 }
 
+const Distribution kNothing;
+
+// What a flow has of a metric; nothing of what its kind does not measure.
+const Distribution& distribution(const PacketFlowResult& flow, Metric metric) {
+  switch (metric) {
+    case Metric::delay: return delays(flow.statistics);
+    case Metric::round_trip: return flow.round_trip ? delays(flow.round_trip->statistics) : kNothing;
+    case Metric::ipdv: return flow.statistics.ipdv;
+    case Metric::jitter: return flow.statistics.jitter;
+    case Metric::lateness: return flow.sent.lateness;
+    case Metric::tx_user_rx_user: return flow.statistics.segments[0];
+    case Metric::tx_due_rx_user: return flow.statistics.segments[1];
+    case Metric::tx_user_rx_tc: return flow.statistics.segments[2];
+    case Metric::rx_tc_rx_user: return flow.statistics.segments[3];
+    default: return kNothing;
+  }
+}
+const Distribution& distribution(const TcpFlowResult& flow, Metric metric) {
+  return metric == Metric::rx_tc_rx_user ? flow.host_delay : kNothing;
+}
+const Distribution& distribution(const ConnectionFlowResult& flow, Metric metric) {
+  switch (metric) {
+    case Metric::connect: return flow.exchanges.connect;
+    case Metric::exchange: return flow.exchanges.whole;
+    case Metric::lateness: return flow.exchanges.lateness;
+    default: return kNothing;
+  }
+}
+
 Distribution distribution(const Flows& flows, Metric metric) {
   Distribution all;
-  for (const FlowResult* any : flows) {
-    const auto* flow = std::get_if<PacketFlowResult>(any);
-    if (!flow) continue;
-    if (metric == Metric::delay) all.merge(delays(flow->statistics));
-    if (metric == Metric::ipdv) all.merge(flow->statistics.ipdv);
-    if (metric == Metric::round_trip && flow->round_trip) all.merge(delays(flow->round_trip->statistics));
-  }
+  for (const FlowResult* any : flows)
+    all.merge(std::visit([&](const auto& flow) -> const Distribution& { return distribution(flow, metric); }, *any));
   return metric == Metric::ipdv ? magnitudes(all) : all;
+}
+
+std::string why_nothing(Metric metric) {
+  switch (metric) {
+    case Metric::round_trip: return "no packet of the slice came back: its flows need meter = round_trip";
+    case Metric::tx_user_rx_tc:
+    case Metric::rx_tc_rx_user: return "no packet of the slice was stamped before it was received";
+    case Metric::lateness: return "nothing that the slice sent was due at a time";
+    case Metric::connect: return "the slice made no TCP connections that were counted";
+    case Metric::exchange: return "the slice has no flow of connections, or none came to its end";
+    default: return "no packet of the slice had its delay measured";
+  }
 }
 
 Measured of_distribution(const Flows& flows, const Objective& objective) {
   const Distribution values = distribution(flows, objective.metric);
-  if (values.count == 0) {
-    return {{},
-            objective.metric == Metric::round_trip
-                ? "no packet of the slice came back: its flows need meter = round_trip"
-                : "no packet of the slice had its delay measured"};
-  }
+  if (values.count == 0) return {{}, why_nothing(objective.metric)};
   switch (objective.statistic) {
     case Statistic::mean: return {values.mean(), ""};
     case Statistic::stddev: return {values.stddev(), ""};
@@ -265,6 +315,29 @@ Measured loss(const Flows& flows) {
   }
   if (expected <= 0) return {{}, "the slice sent no packets that are counted one by one"};
   return {lost / expected, ""};
+}
+
+Measured failures(const Flows& flows) {
+  double failed = 0, ended = 0;
+  for (const FlowResult* any : flows) {
+    const auto* flow = std::get_if<ConnectionFlowResult>(any);
+    if (!flow) continue;
+    failed += static_cast<double>(flow->exchanges.failures());
+    ended += static_cast<double>(flow->exchanges.failures() + flow->exchanges.completed);
+  }
+  if (ended <= 0) return {{}, "the slice has no flow of connections, or none came to its end"};
+  return {failed / ended, ""};
+}
+
+Measured retransmits(const Flows& flows) {
+  std::optional<double> segments;
+  for (const FlowResult* any : flows) {
+    const auto* flow = std::get_if<TcpFlowResult>(any);
+    if (!flow) continue;
+    for (const StreamResult& stream : flow->streams)
+      segments = segments.value_or(0) + static_cast<double>(stream.retransmits);
+  }
+  return {segments, segments ? "" : "the slice has no TCP streams"};
 }
 
 /// When what is counted began and ended to arrive, on the run's time, and how much of it came after the beginning.
@@ -311,6 +384,8 @@ Measured measure(const Flows& flows, const Objective& objective) {
   switch (objective.metric) {
     case Metric::loss: return loss(flows);
     case Metric::throughput: return throughput(flows);
+    case Metric::failures: return failures(flows);
+    case Metric::retransmits: return retransmits(flows);
     default: return of_distribution(flows, objective);
   }
 }
@@ -334,6 +409,14 @@ ObjectiveResult judge(const Flows& flows, const Objective& objective) {
 }
 
 }  // namespace
+
+std::vector<ObjectiveResult> judge(const std::vector<Objective>& requirements, const std::vector<FlowResult>& flows) {
+  Flows all;
+  for (const FlowResult& flow : flows) all.push_back(&flow);
+  std::vector<ObjectiveResult> results;
+  for (const Objective& objective : requirements) results.push_back(judge(all, objective));
+  return results;
+}
 
 std::vector<SliceResult> judge(const std::vector<SliceSpec>& slices, const std::vector<FlowResult>& flows) {
   std::vector<SliceResult> results;

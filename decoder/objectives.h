@@ -16,4 +16,7 @@ namespace paceline::decoder {
 /// Of |ipdv| the mean and the smallest are known to three significant digits, of all else as of a flow's.
 std::vector<SliceResult> judge(const std::vector<SliceSpec>& slices, const std::vector<FlowResult>& flows);
 
+/// The same of all the flows together.
+std::vector<ObjectiveResult> judge(const std::vector<Objective>& requirements, const std::vector<FlowResult>& flows);
+
 }  // namespace paceline::decoder

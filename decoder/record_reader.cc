@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "decoder/plural.h"
 #include "paceline/error.h"
@@ -17,13 +18,10 @@ namespace paceline::decoder {
 namespace {
 
 constexpr std::size_t kBuffer = std::size_t{2} << 20;
-static_assert(kBuffer >= record::kBlockHeaderSize + record::kMaxPayload);
+static_assert(kBuffer >= record::kOldBlockHeaderSize + record::kMaxPayload);
 constexpr std::size_t kMaxNotes = 100;
 
-// Padded for BlockDecoder; fill() clears what it must not read unset.
-std::unique_ptr<std::uint8_t[]> new_buffer() {
-  return std::make_unique_for_overwrite<std::uint8_t[]>(kBuffer + record::kPadding);
-}
+std::unique_ptr<std::uint8_t[]> new_buffer() { return std::make_unique_for_overwrite<std::uint8_t[]>(kBuffer); }
 
 FlowStart from_wire(const wire::RecordHead& head) {
   FlowStart start;
@@ -62,6 +60,8 @@ void RecordReader::read_head() {
   const std::size_t size = record::kPreambleSize + preamble.head_size + record::kChecksumSize;
   if (!fill(size)) fail("it ends within its head");
   if (!record::head_intact(buffered().first(size))) fail("its head is damaged");
+  version_ = preamble.version;
+  if (version_ > 1) mark_ = record::file_mark(buffered().first(size));
   wire::RecordHead head;
   const auto text = buffered().subspan(record::kPreambleSize, preamble.head_size);
   if (!head.ParseFromArray(text.data(), static_cast<int>(text.size()))) fail("its head is no RecordHead");
@@ -75,10 +75,11 @@ void RecordReader::read_head() {
 }
 
 std::optional<RecordReader::Block> RecordReader::next() {
-  while (fill(record::kBlockHeaderSize)) {
-    const auto bytes = buffered().first(record::kBlockHeaderSize);
-    const auto header = record::decode_block_header(bytes);
+  const std::size_t header_size = record::block_header_size(version_);
+  while (!joined_ && fill(header_size)) {
+    const auto header = record::decode_block_header(version_, buffered().first(header_size));
     if (!header) {
+      if (another_file_begins()) break;
       skip_to_marker("no undamaged block begins here");
       continue;
     }
@@ -86,27 +87,33 @@ std::optional<RecordReader::Block> RecordReader::next() {
       note_damage(*damaged_from_, damaged_why_ + "; went on at offset " + std::to_string(offset_));
       damaged_from_.reset();
     }
-    const std::size_t size = record::kBlockHeaderSize + header->payload_size;
+    const std::size_t size = header_size + header->payload_size;
     if (!fill(size)) return std::nullopt;
     const std::uint64_t offset = offset_;
-    const auto payload = buffered().subspan(record::kBlockHeaderSize, header->payload_size);
-    if (!record::payload_intact(buffered().first(record::kBlockHeaderSize), payload)) {
-      skip_to_marker("a block of " + plural(header->records, "record") + " fails its checksum");
+    const auto block = buffered().first(size);
+    if (!record::payload_intact(version_, block.first(header_size), block.subspan(header_size))) {
+      skip_to_marker("a block of " + plural(header->records(), "record") + " fails its checksum");
       continue;
     }
     consume(size);
+    const bool follows = header->ordinal == next_ordinal_;
     if (!in_sequence(*header, offset)) continue;
     if (header->kind == record::Kind::tail) {
-      read_tail(payload, offset);
+      read_tail(block.subspan(header_size), offset);
     } else {
-      return Block{*header, payload, offset};
+      return Block{*header, block, offset, follows};
     }
   }
+  if (joined_ || (size_ >= record::kMagic.size() && another_file_begins())) note_joined();
   return std::nullopt;
 }
 
 // Whether the block is new; notes what is missing before it.
 bool RecordReader::in_sequence(const record::BlockHeader& header, std::uint64_t offset) {
+  if (header.file != mark_) {
+    note_damage(offset, "a block of another record file; left out");
+    return false;
+  }
   if (header.ordinal < next_ordinal_ || end_) {
     note_damage(offset, "block " + std::to_string(header.ordinal) + " is out of place; left out");
     return false;
@@ -130,15 +137,30 @@ void RecordReader::read_tail(record::Bytes payload, std::uint64_t offset) {
   }
 }
 
-// Passes over at least one byte, up to where a block may begin.
+bool RecordReader::another_file_begins() const {
+  return size_ >= record::kMagic.size() && std::ranges::equal(buffered().first(record::kMagic.size()), record::kMagic);
+}
+
+void RecordReader::note_joined() {
+  if (std::exchange(joined_, true)) return;
+  if (damaged_from_) note_damage(*damaged_from_, damaged_why_);
+  damaged_from_.reset();
+  note_damage(offset_, "another record file begins here: files were joined; from here on nothing is read");
+}
+
+// Passes over at least one byte, up to where a block, or another file, may begin.
 void RecordReader::skip_to_marker(const std::string& why) {
   if (!damaged_from_) {
     damaged_from_ = offset_;
     damaged_why_ = why;
   }
   const auto bytes = buffered();
-  const auto found = std::search(bytes.begin() + 1, bytes.end(), record::kMarker.begin(), record::kMarker.end());
-  const auto kept = static_cast<std::ptrdiff_t>(record::kMarker.size()) - 1;  // a marker may have begun
+  const auto find = [&](const auto& what) {
+    return std::search(bytes.begin() + 1, bytes.end(), what.begin(), what.end());
+  };
+  const auto found = std::min(find(record::kMarker), find(record::kMagic));
+  static_assert(record::kMarker.size() == record::kMagic.size());
+  const auto kept = static_cast<std::ptrdiff_t>(record::kMarker.size()) - 1;  // one may have begun
   consume(static_cast<std::size_t>(
       std::max<std::ptrdiff_t>(1, found != bytes.end() ? found - bytes.begin() : std::ssize(bytes) - kept)));
 }
@@ -147,7 +169,7 @@ void RecordReader::note_damage(std::uint64_t offset, const std::string& what) {
   if (++damage_count_ <= kMaxNotes) damage_.push_back("offset " + std::to_string(offset) + ": " + what);
 }
 
-std::uint64_t RecordReader::unread_bytes() const { return damaged_from_ ? 0 : size_; }
+std::uint64_t RecordReader::unread_bytes() const { return damaged_from_ || joined_ ? 0 : size_; }
 
 std::vector<std::string> RecordReader::damage() const {
   std::vector<std::string> all = damage_;
@@ -180,7 +202,6 @@ bool RecordReader::fill(std::size_t wanted) {
       std::copy_n(rest_.data(), taken, to);
       rest_ = rest_.subspan(taken);
       size_ += taken;
-      std::memset(to + taken, 0, record::kPadding);
       continue;
     }
     const ssize_t got = read(descriptor_, to, room);
@@ -188,7 +209,6 @@ bool RecordReader::fill(std::size_t wanted) {
     if (got < 0) note_damage(offset_ + size_, std::string("read: ") + std::strerror(errno));
     if (got <= 0) return false;
     size_ += static_cast<std::size_t>(got);
-    std::memset(to + got, 0, record::kPadding);
   }
   return true;
 }

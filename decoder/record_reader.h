@@ -36,12 +36,14 @@ class RecordReader {
   const FlowStart& start() const { return start_; }
   nanoseconds created() const { return created_; }  // CLOCK_REALTIME, since 1970
 
-  /// A block of records that is undamaged as far as its checksum tells; its payload is padded for
-  /// BlockDecoder and valid until the next call.
+  std::uint16_t version() const { return version_; }  // of the file's format
+
+  /// A block of records that is undamaged as far as its checksum tells, for BlockDecoder.
   struct Block {
     record::BlockHeader header;
-    record::Bytes payload;
-    std::uint64_t offset = 0;
+    record::Bytes bytes;       // header and payload; valid until the next call
+    std::uint64_t offset = 0;  // in the file
+    bool follows = false;      // directly on the block before: nothing is missing between them
   };
   /// nullopt at the end of the file, or of what of it has been written so far: then a later call goes on
   /// there.
@@ -52,6 +54,8 @@ class RecordReader {
 
   /// Notes something that is wrong with the file.
   void note_damage(std::uint64_t offset, const std::string& what);
+  /// What to note of a block whose checksum holds, but whose records BlockDecoder finds damaged.
+  static constexpr const char* kNonsense = "a block's records make no sense; the rest of it is left out";
   /// Bytes that follow the last whole block: a block being written, or what a crash left of one.
   std::uint64_t unread_bytes() const;
   std::uint64_t offset() const { return offset_; }
@@ -63,6 +67,8 @@ class RecordReader {
   void consume(std::size_t bytes);
   void read_head();
   void skip_to_marker(const std::string& why);
+  bool another_file_begins() const;
+  void note_joined();
   bool in_sequence(const record::BlockHeader& header, std::uint64_t offset);
   void read_tail(record::Bytes payload, std::uint64_t offset);
   record::Bytes buffered() const;
@@ -75,10 +81,13 @@ class RecordReader {
   std::size_t size_ = 0;
   std::uint64_t offset_ = 0;  // in the file, of begin_
 
+  std::uint16_t version_ = 0;
+  std::uint32_t mark_ = 0;  // of this file's blocks
   FlowStart start_;
   nanoseconds created_{0};
   std::optional<RecordEnd> end_;
   std::uint32_t next_ordinal_ = 0;
+  bool joined_ = false;                        // another file begins here: nothing after it is this one's
   std::optional<std::uint64_t> damaged_from_;  // while looking for the next marker
   std::string damaged_why_;
   std::vector<std::string> damage_;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,7 +27,7 @@
 #include "decoder/arrival_order.h"
 #include "paceline/error.h"
 #include "proto/convert.h"
-#include "proto/record_format.h"
+#include "proto/record_columns.h"
 
 namespace paceline::decoder {
 
@@ -34,13 +35,17 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// The ring holds a quarter of a second of the flow's packets, as far as 4 MB go; the writer looks every 20 ms
-// and lets no record wait for long.
+// The ring holds a quarter of a second of the flow's packets, as far as 4 MB go; the writer looks every 20 ms, and more
+// often where that would be too many packets for the ring.
 constexpr double kRingSeconds = 0.25;
 constexpr std::uint64_t kMinRing = 4096;
 constexpr std::uint64_t kMaxRing = std::uint64_t{1} << 16;
-constexpr auto kPoll = std::chrono::milliseconds(20);
-constexpr auto kMaxAge = std::chrono::milliseconds(70);  // with kPoll: on disk within 100 ms
+constexpr std::chrono::nanoseconds kPoll = std::chrono::milliseconds(20);
+constexpr std::chrono::nanoseconds kShortPoll = std::chrono::milliseconds(4);
+constexpr double kFast = 1e6;  // packets/s
+
+// Records wait for the packet path, not the other way round.
+constexpr int kNiceness = 10;
 
 // Copies and forgeries are recorded, too, but strangers shall not fill the disk with them.
 constexpr double kRecordsPerPacket = 4;
@@ -107,17 +112,25 @@ std::uint64_t ring_size(const PacketFlowSpec& spec) {
   return std::max(kMinRing, std::bit_ceil(static_cast<std::uint64_t>(std::ceil(packets))));
 }
 
+std::chrono::nanoseconds poll_of(const PacketFlowSpec& spec) {
+  return spec.rate_pps == 0 || spec.rate_pps > kFast ? kShortPoll : kPoll;
+}
+
 std::uint64_t most_packet_records(const PacketFlowSpec& spec) {
   return static_cast<std::uint64_t>(kRecordsPerPacket * (most_packets(spec) + kSparePackets));
+}
+
+RecordOutput create(const std::filesystem::path& path) {
+  const int descriptor = open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+  if (descriptor < 0) throw FileError("create record file " + path.string() + ": " + std::strerror(errno));
+  return {descriptor, path.string()};
 }
 
 // A file that remembers its first error and ignores what comes after it.
 class File {
  public:
-  explicit File(const std::filesystem::path& path) : path_(path) {
-    descriptor_ = open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
-    if (descriptor_ < 0) throw FileError("create record file " + path_ + ": " + std::strerror(errno));
-  }
+  explicit File(RecordOutput output)
+      : path_(std::move(output.name)), descriptor_(output.descriptor), allowance_(std::move(output.allowance)) {}
   ~File() { close(); }
   File(const File&) = delete;
   File& operator=(const File&) = delete;
@@ -139,11 +152,20 @@ class File {
   }
   const std::string& error() const { return error_; }
 
+  // Whether it may grow by so many bytes; once it may not, it never may again.
+  bool may_grow(std::uint64_t bytes) {
+    if (!full() && allowance_ && !allowance_->take(bytes)) full_.store(true, std::memory_order_relaxed);
+    return !full();
+  }
+  bool full() const { return full_.load(std::memory_order_relaxed); }
+
  private:
   void fail(const char* action) { error_ = std::string(action) + " " + path_ + ": " + std::strerror(errno); }
 
   std::string path_;
   int descriptor_ = -1;
+  std::shared_ptr<RecordAllowance> allowance_;
+  std::atomic<bool> full_{false};
   std::string error_;
 };
 
@@ -220,13 +242,17 @@ class Events {
 }  // namespace
 
 struct RecordWriter::State {
-  State(const std::filesystem::path& path, const FlowStart& start)
-      : ring(ring_size(start.spec)),
-        file(path),
+  State(RecordOutput output, const FlowStart& start, const RecordLimits& record_limits)
+      : ring(record_limits.waiting > 0 ? record_limits.waiting : ring_size(start.spec)),
+        limits(record_limits),
+        poll(poll_of(start.spec)),
+        file(std::move(output)),
         packets_left(most_packet_records(start.spec)),
         events(start),
         order(start.spec) {
-    file.write(head_of(start));
+    const std::vector<std::uint8_t> head = head_of(start);
+    mark = record::file_mark(head);
+    file.write(head);
     if (!file.error().empty()) throw FileError(file.error());
     encoder.start({});
     thread = std::thread([this] { run(); });
@@ -252,7 +278,10 @@ struct RecordWriter::State {
   std::condition_variable wake;
   bool stopping = false;
 
+  RecordLimits limits;
+  std::chrono::nanoseconds poll;
   File file;
+  std::uint32_t mark = 0;  // of the file's blocks
   record::BlockEncoder encoder;
   std::uint64_t packets_left;  // that may still be recorded
   Events events;               // of this drain()
@@ -264,11 +293,12 @@ struct RecordWriter::State {
 };
 
 void RecordWriter::State::run() {
+  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNiceness);
   std::unique_lock lock(mutex);
   for (bool done = false; !done;) {
-    done = wake.wait_for(lock, kPoll, [this] { return stopping; });
+    done = wake.wait_for(lock, poll, [this] { return stopping; });
     drain();
-    if (done || steady_clock::now() - block_began >= kMaxAge) flush();
+    if (done || steady_clock::now() - block_began >= limits.age) flush();
   }
 }
 
@@ -288,7 +318,7 @@ void RecordWriter::State::drain() {
 }
 
 void RecordWriter::State::append(const Entry& entry) {
-  if (!file.error().empty()) {
+  if (!file.error().empty() || file.full()) {
     lost.fetch_add(1, std::memory_order_relaxed);
     return;
   }
@@ -310,7 +340,7 @@ void RecordWriter::State::put(const record::Packet& packet) {
   const auto kind = order.arrive(packet.sequence);
   if (kind == ArrivalOrder::Kind::in_order || kind == ArrivalOrder::Kind::reordered)
     order.vary(packet.sequence, difference(packet.rx_user, packet.tx_user));
-  if (encoder.full()) flush();
+  if (encoder.full() || encoder.packets() >= limits.packets) flush();
 }
 
 void RecordWriter::State::put_events() {
@@ -323,15 +353,22 @@ void RecordWriter::State::put_events() {
 
 void RecordWriter::State::flush() {
   if (!encoder.empty()) {
-    file.write(record::encode(encoder.header(blocks++), encoder.payload()));
-    file.write(encoder.payload());
-    if (!file.error().empty()) lost.fetch_add(encoder.header(0).records, std::memory_order_relaxed);
+    const auto [header, payload] = encoder.pack(blocks, mark);
+    if (file.may_grow(record::kBlockHeaderSize + payload.size())) {
+      ++blocks;
+      file.write(record::encode(header, payload));
+      file.write(payload);
+    }
+    if (file.full() || !file.error().empty()) lost.fetch_add(header.records(), std::memory_order_relaxed);
   }
   encoder.start(to_order(order.checkpoint()));
 }
 
-RecordWriter::RecordWriter(const std::filesystem::path& file, const FlowStart& start)
-    : state_(std::make_unique<State>(file, start)) {}
+RecordWriter::RecordWriter(const std::filesystem::path& file, const FlowStart& start, const RecordLimits& limits)
+    : RecordWriter(create(file), start, limits) {}
+
+RecordWriter::RecordWriter(RecordOutput output, const FlowStart& start, const RecordLimits& limits)
+    : state_(std::make_unique<State>(std::move(output), start, limits)) {}
 
 RecordWriter::~RecordWriter() = default;
 
@@ -359,12 +396,14 @@ std::string RecordWriter::finish(const PacketFlowResult& result, ReceiverTime fi
   const auto* data = reinterpret_cast<const std::uint8_t*>(text.data());
   const record::Bytes payload(data, std::min(text.size(), record::kMaxPayload));
   const auto size = static_cast<std::uint32_t>(payload.size());
-  state_->file.write(record::encode({record::Kind::tail, size, 0, state_->blocks, {}, {}}, payload));
+  state_->file.write(record::encode({record::Kind::tail, size, 0, 0, state_->blocks, state_->mark, {}}, payload));
   state_->file.write(payload);
   state_->file.close();
   return state_->file.error();
 }
 
 std::uint64_t RecordWriter::lost_records() const { return state_->lost.load(std::memory_order_relaxed); }
+
+bool RecordWriter::cut_short() const { return state_->file.full(); }
 
 }  // namespace paceline::decoder

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -8,17 +10,27 @@
 
 #include "decoder/flow_decoder.h"
 #include "decoder/observation.h"
+#include "decoder/record_output.h"
 #include "paceline/result.h"
 
 namespace paceline::decoder {
 
+struct RecordLimits {
+  std::size_t packets = 8192;                                     // a block is written with so many,
+  std::chrono::nanoseconds age = std::chrono::milliseconds(500);  // or when its first record is so old
+  std::uint64_t waiting = 0;  // records that may wait for the writer, a power of 2; 0: as the flow's rate asks for
+};
+
 /// Writes a flow's record file from a thread of its own: what the packet path hands over waits in a fixed
 /// ring; when the disk does not keep up, or when more packets come than a flow with copies of them all can
-/// account for, records are lost and counted, never packets. proto/README.md has the format.
+/// account for, records are lost and counted, never packets. What was written survives the process, whatever ends it;
+/// it is never waited for until it is on the disk's platters (fsync). proto/RECORDS.md has the format.
 class RecordWriter {
  public:
   /// Creates the file (never overwrites) and writes its head. Throws FileError.
-  RecordWriter(const std::filesystem::path& file, const FlowStart& start);
+  RecordWriter(const std::filesystem::path& file, const FlowStart& start, const RecordLimits& limits = {});
+  /// Writes the head of a file that is there. Throws FileError.
+  RecordWriter(RecordOutput output, const FlowStart& start, const RecordLimits& limits = {});
   ~RecordWriter();  // without finish(): the file ends as after a crash, readable up to there
   RecordWriter(const RecordWriter&) = delete;
   RecordWriter& operator=(const RecordWriter&) = delete;
@@ -33,6 +45,9 @@ class RecordWriter {
   std::string finish(const PacketFlowResult& result, ReceiverTime finished);
 
   std::uint64_t lost_records() const;
+
+  /// Whether records were left out because the output's allowance was used up; they are lost records, too.
+  bool cut_short() const;
 
  private:
   struct State;

@@ -9,35 +9,35 @@
 
 namespace paceline {
 
-namespace {
+namespace decoder {
 
-using decoder::Json;
-
-void add_members(Json& json, const RunResult& run) {
+void add_members(Json& json, const RunResult& run, Detail detail) {
   json["version"] = run.version;
-  json["title"] = decoder::text_or_null(run.title);
-  json["started_at"] = decoder::text_or_null(run.started_at);
+  json["title"] = text_or_null(run.title);
+  json["started_at"] = text_or_null(run.started_at);
   json["complete"] = run.complete();
-  json["environment"] = {{"sender", decoder::to_json(run.sender)}, {"receiver", decoder::to_json(run.receiver)}};
+  json["environment"] = {{"sender", to_json(run.sender)}, {"receiver", to_json(run.receiver)}};
   json["flows"] = Json::array();
   for (const FlowResult& flow : run.flows)
-    json["flows"].push_back(std::visit([](const auto& kind) { return decoder::to_json(kind); }, flow));
-  if (run.slices.empty()) return;
-  json["slices"] = Json::array();
-  for (const SliceResult& slice : run.slices) json["slices"].push_back(decoder::to_json(slice));
+    json["flows"].push_back(std::visit([&](const auto& kind) { return to_json(kind, detail); }, flow));
+  if (!run.slices.empty()) {
+    json["slices"] = Json::array();
+    for (const SliceResult& slice : run.slices) json["slices"].push_back(to_json(slice));
+  }
+  if (!run.requirements.empty()) json["requirements"] = to_json(run.requirements);
 }
 
-}  // namespace
+}  // namespace decoder
 
 std::string render_json(const RunResult& run) {
-  Json json;
-  add_members(json, run);
+  decoder::Json json;
+  decoder::add_members(json, run);
   return decoder::dump(json, 2);
 }
 
 std::string render_ndjson(const RunResult& run) {
-  Json json{{"type", "summary"}};
-  add_members(json, run);
+  decoder::Json json{{"type", "summary"}};
+  decoder::add_members(json, run);
   return decoder::dump(json, -1);
 }
 

@@ -38,16 +38,16 @@ Json counts(const Exchanges& exchanges) {
           {"missed_slots", exchanges.missed_slots}};
 }
 
-void add_times(Json& json, const Exchanges& exchanges) {
-  json["connect_ns"] = to_json(exchanges.connect);
-  json["first_packet_ns"] = to_json(exchanges.first_packet);
-  json["whole_ns"] = to_json(exchanges.whole);
-  json["lateness_ns"] = to_json(exchanges.lateness);
+void add_times(Json& json, const Exchanges& exchanges, Detail detail = Detail::figures) {
+  json["connect_ns"] = to_json(exchanges.connect, detail);
+  json["first_packet_ns"] = to_json(exchanges.first_packet, detail);
+  json["whole_ns"] = to_json(exchanges.whole, detail);
+  json["lateness_ns"] = to_json(exchanges.lateness, detail);
 }
 
 }  // namespace
 
-Json to_json(const ConnectionFlowResult& flow) {
+Json to_json(const ConnectionFlowResult& flow, Detail detail) {
   Json exchanges = counts(flow.exchanges);
   exchanges["answered"] = flow.answered;
   exchanges["asked_cps"] = number_or_null(flow.spec.rate);
@@ -59,7 +59,7 @@ Json to_json(const ConnectionFlowResult& flow) {
             {"complete", flow.complete},
             {"incomplete_reason", text_or_null(flow.incomplete_reason)},
             {"exchanges", exchanges}};
-  add_times(json, flow.exchanges);
+  add_times(json, flow.exchanges, detail);
   json["cpu"] = {{"sender", to_json(flow.sender_cpu)}, {"receiver", to_json(flow.receiver_cpu)}};
   json["intervals"] = flow.intervals;
   return json;

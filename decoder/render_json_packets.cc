@@ -68,7 +68,7 @@ Json drawn_by(const std::optional<Drawn>& drawn) {
           {"sizes", drawn->sizes}, {"sizes_redrawn", drawn->sizes_redrawn}, {"mean_size_bytes", drawn->mean_size}};
 }
 
-Json sent_by(const Sent& sent, const PacketFlowSpec& spec) {
+Json sent_by(const Sent& sent, const PacketFlowSpec& spec, Detail detail) {
   return {{"packets", sent.packets},
           {"bytes", sent.bytes},
           {"asked_pps", number_or_null(spec.rate_pps)},
@@ -85,7 +85,7 @@ Json sent_by(const Sent& sent, const PacketFlowSpec& spec) {
           {"send_retries", sent.send_retries},
           {"send_errors", sent.send_errors},
           {"pacing", to_string(sent.pacing)},
-          {"lateness_ns", to_json(sent.lateness)},
+          {"lateness_ns", to_json(sent.lateness, detail)},
           {"drawn", drawn_by(sent.drawn)}};
 }
 
@@ -120,26 +120,26 @@ Json arrivals(const PacketFlowResult& flow) {
       {"coalesced", arrivals.coalesced}};
 }
 
-Json segments(const Statistics& statistics) {
+Json segments(const Statistics& statistics, Detail detail = Detail::figures) {
   Json list = Json::array();
   for (std::size_t i = 0; i < kSegmentCount; ++i) {
     list.push_back({{"from", to_string(kSegments[i].from)},
                     {"to", to_string(kSegments[i].to)},
-                    {"delay_ns", to_json(statistics.segments[i])},
+                    {"delay_ns", to_json(statistics.segments[i], detail)},
                     {"negative", statistics.segments[i].negative()}});
   }
   return list;
 }
 
-Json round_trip(const PacketFlowResult& flow) {
+Json round_trip(const PacketFlowResult& flow, Detail detail) {
   if (!flow.round_trip) return nullptr;
   const RoundTrip& back = *flow.round_trip;
   return {{"received", received_by(back.received, back.first_arrival, back.last_arrival)},
           {"echoes_unsent", flow.echoes_unsent},
-          {"segments", segments(back.statistics)},
-          {"jitter_ns", to_json(back.statistics.jitter)},
+          {"segments", segments(back.statistics, detail)},
+          {"jitter_ns", to_json(back.statistics.jitter, detail)},
           {"smoothed_jitter_ns", back.smoothed_jitter.count()},
-          {"ipdv_ns", to_json(back.statistics.ipdv)},
+          {"ipdv_ns", to_json(back.statistics.ipdv, detail)},
           {"stamping",
            {{"hook", to_string(back.hook)}, {"stamped", back.received.stamped}, {"missed", back.received.missed}}},
           {"intervals", back.intervals}};
@@ -147,7 +147,7 @@ Json round_trip(const PacketFlowResult& flow) {
 
 }  // namespace
 
-Json to_json(const PacketFlowResult& flow) {
+Json to_json(const PacketFlowResult& flow, Detail detail) {
   Json received = received_by(flow.received, flow.first_arrival, flow.last_arrival);
   received["duplicate_window_packets"] = flow.duplicate_window;
   received["socket_flows"] = flow.socket_flows;
@@ -156,14 +156,14 @@ Json to_json(const PacketFlowResult& flow) {
           {"complete", flow.complete},
           {"incomplete_reason", text_or_null(flow.incomplete_reason)},
           {"offloaded", offloaded(flow)},
-          {"sent", sent_by(flow.sent, flow.spec)},
+          {"sent", sent_by(flow.sent, flow.spec, detail)},
           {"received", received},
           {"arrivals", arrivals(flow)},
-          {"segments", segments(flow.statistics)},
-          {"jitter_ns", to_json(flow.statistics.jitter)},
+          {"segments", segments(flow.statistics, detail)},
+          {"jitter_ns", to_json(flow.statistics.jitter, detail)},
           {"smoothed_jitter_ns", flow.smoothed_jitter.count()},
-          {"ipdv_ns", to_json(flow.statistics.ipdv)},
-          {"round_trip", round_trip(flow)},
+          {"ipdv_ns", to_json(flow.statistics.ipdv, detail)},
+          {"round_trip", round_trip(flow, detail)},
           {"stamping",
            {{"rx.tc",
              {{"hook", to_string(flow.stamping.hook)},

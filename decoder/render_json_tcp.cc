@@ -69,7 +69,7 @@ Json received(std::uint64_t bytes, double goodput, nanoseconds first, nanosecond
   return json;
 }
 
-Json streams(const TcpFlowResult& flow) {
+Json streams(const TcpFlowResult& flow, Detail detail) {
   Json list = Json::array();
   for (const StreamResult& stream : flow.streams) {
     list.push_back({{"sent_from", text_or_null(stream.sent_from)},
@@ -77,7 +77,7 @@ Json streams(const TcpFlowResult& flow) {
                     {"sent", {{"bytes", stream.written}, {"retransmits", stream.retransmits}}},
                     {"received", received(stream.received, goodput_bps(stream, flow.spec), stream.first_arrival,
                                           stream.last_arrival)},
-                    {"goodput_bps", to_json(stream.goodput)},
+                    {"goodput_bps", to_json(stream.goodput, detail)},
                     {"tcp_info", tcp_info(stream.info)},
                     {"wire", wire_counts(stream.wire)},
                     {"ended", text_or_null(stream.ended)}});
@@ -87,7 +87,7 @@ Json streams(const TcpFlowResult& flow) {
 
 }  // namespace
 
-Json to_json(const TcpFlowResult& flow) {
+Json to_json(const TcpFlowResult& flow, Detail detail) {
   std::uint64_t retransmits = 0;
   for (const StreamResult& stream : flow.streams) retransmits += stream.retransmits;
   Json total = received(flow.received, goodput_bps(flow), flow.first_arrival, flow.last_arrival);
@@ -104,12 +104,12 @@ Json to_json(const TcpFlowResult& flow) {
             {"retransmits", retransmits},
             {"congestion", text_or_null(flow.congestion)}}},
           {"received", total},
-          {"goodput_bps", to_json(flow.goodput)},
+          {"goodput_bps", to_json(flow.goodput, detail)},
           {"fairness", number_or_null(fairness(flow))},
-          {"streams", streams(flow)},
+          {"streams", streams(flow, detail)},
           {"wire", wire_counts(flow.wire)},
-          {"host_delay_ns", to_json(flow.host_delay)},
-          {"arrival_gap_ns", to_json(flow.arrival_gap)},
+          {"host_delay_ns", to_json(flow.host_delay, detail)},
+          {"arrival_gap_ns", to_json(flow.arrival_gap, detail)},
           {"stamping",
            {{"rx.tc",
              {{"hook", to_string(flow.stamping.hook)},

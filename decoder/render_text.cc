@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // A run as text for people: what matters first.
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <variant>
@@ -16,18 +17,21 @@ namespace {
 
 std::string value(Metric metric, double value) {
   switch (metric) {
-    case Metric::loss: return fmt::format("{:.4g} %", 100 * value);
+    case Metric::loss:
+    case Metric::failures: return fmt::format("{:.4g} %", 100 * value);
+    case Metric::retransmits: return fmt::format("{:.0f}", value);
     case Metric::throughput: return decoder::text::bitrate(value);
     default: return decoder::text::time(value);
   }
 }
 
 // Met or missed, what was measured, and by how much of the limit.
-std::string slice_text(const SliceResult& slice, const TextOptions& options) {
+std::string judgement(const std::string& of, const std::vector<ObjectiveResult>& objectives,
+                      const TextOptions& options) {
   decoder::text::Lines lines(options);
-  lines.line("Slice {}: {}", decoder::text::shown(slice.spec.name),
-             slice.met() ? "met" : lines.coloured("31", "missed"));
-  for (const ObjectiveResult& became : slice.objectives) {
+  const bool met = std::ranges::all_of(objectives, &ObjectiveResult::met);
+  lines.line("{}: {}", of, met ? "met" : lines.coloured("31", "missed"));
+  for (const ObjectiveResult& became : objectives) {
     const std::string asked = to_string(became.objective);
     if (!became.measured) {
       lines.line("  {:<28} not measured: {}", asked, decoder::text::shown(became.reason));
@@ -59,7 +63,9 @@ std::string render_text(const RunResult& run, const TextOptions& options) {
     parts.push_back(
         std::visit([&](const auto& flow) { return decoder::text::render(name, flow, options); }, run.flows[i]));
   }
-  for (const SliceResult& slice : run.slices) parts.push_back(slice_text(slice, options));
+  for (const SliceResult& slice : run.slices)
+    parts.push_back(judgement("Slice " + decoder::text::shown(slice.spec.name), slice.objectives, options));
+  if (!run.requirements.empty()) parts.push_back(judgement("Required", run.requirements, options));
   return fmt::format("{}", fmt::join(parts, "\n"));
 }
 

@@ -3,11 +3,16 @@
 
 #include <algorithm>
 #include <ctime>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "decoder/arrival_order.h"
 #include "decoder/flow_decoder.h"
+#include "decoder/interval_book.h"
 #include "decoder/plural.h"
+#include "decoder/record_span.h"
+#include "decoder/span_decoders.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -16,65 +21,8 @@ namespace decoder {
 
 namespace {
 
-PacketObservation observation(const record::Packet& packet) {
-  PacketObservation seen;
-  seen.sequence = packet.sequence;
-  seen.tx_user = SenderTime{nanoseconds{packet.tx_user}};
-  seen.lateness = packet.lateness;
-  if (packet.stamped) seen.rx_tc = ReceiverTime{nanoseconds{packet.rx_tc}};
-  seen.rx_user = ReceiverTime{nanoseconds{packet.rx_user}};
-  seen.size = packet.size;
-  return seen;
-}
-
-// The decoder of the flow's own intervals, which make the result, and that of intervals of another length.
-struct Decoders {
-  FlowDecoder flow;
-  std::optional<FlowDecoder> series;
-
-  void packet(const PacketObservation& seen) {
-    flow.packet(seen);
-    if (series) series->packet(seen);
-  }
-  void count(Counted what, std::uint64_t number, ReceiverTime time) {
-    flow.count(what, number, time);
-    if (series) series->count(what, number, time);
-  }
-  void finish(std::optional<std::uint64_t> sent, ReceiverTime time) {
-    flow.finish(sent, time);
-    if (series) series->finish(sent, time);
-  }
-};
-
-// Gives the decoders a block's records; the latest time seen, or `latest` itself.
-ReceiverTime decode(const RecordReader::Block& block, Decoders& decoders, RecordReader& reader,
-                    const ReplayListener& listener, ReceiverTime latest) {
-  record::BlockDecoder records(block.header, block.payload);
-  record::Packet packet;
-  record::Event event;
-  while (true) {
-    switch (records.next(packet, event)) {
-      case record::BlockDecoder::Step::packet:
-        decoders.packet(observation(packet));
-        if (listener.on_packet) listener.on_packet(packet);
-        latest = std::max(latest, ReceiverTime{nanoseconds{packet.rx_user}});
-        break;
-      case record::BlockDecoder::Step::event: {
-        const ReceiverTime time{nanoseconds{event.time}};
-        decoders.count(static_cast<Counted>(event.what), event.number, time);
-        latest = std::max(latest, time);
-        break;
-      }
-      case record::BlockDecoder::Step::end: return latest;
-      case record::BlockDecoder::Step::damaged:
-        reader.note_damage(block.offset, "a block's records make no sense; the rest of it is left out");
-        return latest;
-    }
-  }
-}
-
 // The flow's result before its intervals are added.
-PacketFlowResult without_intervals(const RecordReader& reader, const FlowDecoder& decoder) {
+PacketFlowResult without_intervals(const RecordReader& reader, std::uint64_t duplicate_window) {
   PacketFlowResult result;
   if (reader.end()) {
     result = reader.end()->result;
@@ -88,7 +36,7 @@ PacketFlowResult without_intervals(const RecordReader& reader, const FlowDecoder
   result.clock.offset = reader.start().map.offset;  // the one in use, though the sender may not have come to tell
   result.flow_id = reader.start().flow_id;
   result.spec = reader.start().spec;
-  result.duplicate_window = decoder.duplicate_window();
+  result.duplicate_window = duplicate_window;
   return result;
 }
 
@@ -105,6 +53,135 @@ std::string utc(nanoseconds since_1970) {
   return text;
 }
 
+// Puts spans' parts together, in their order, to a flow's intervals.
+class Assembly {
+ public:
+  Assembly(const FlowStart& start, std::uint64_t SpanPart::*place, FlowDecoder::IntervalSink sink)
+      : place_(place), book_(start, std::move(sink), [this](PacketInterval& closing) { fill(closing); }) {}
+
+  void add(SpanPart&& part, bool with_statistics) {
+    book_.close_before(part.*place_);
+    if (part.received.packets > 0)
+      book_.arrived(part.received.packets, part.received.bytes, part.first_arrival, part.last_arrival);
+    for (const std::uint64_t sequence : part.late) book_.arrived_late(sequence);
+    Received rest = part.received;
+    rest.packets = rest.bytes = rest.reordered = 0;  // counted above
+    PacketInterval& open = book_.open();
+    decoder::add(open.received, rest);
+    next_expected_ = std::max(next_expected_, part.next_expected);
+    smoothed_jitter_ = nanoseconds{static_cast<std::int64_t>(part.scaled_jitter >> 4)};
+    if (!with_statistics) return;
+    if (open.received.packets == part.received.packets) {
+      open.statistics = std::move(part.statistics);  // most intervals lie in one span
+    } else {
+      decoder::add(open.statistics, part.statistics);
+    }
+  }
+
+  void finish(std::optional<std::uint64_t> sent, ReceiverTime time) {
+    const std::int64_t end = book_.grid().elapsed(time.time_since_epoch().count());
+    book_.close_until(end);
+    book_.finish(sent, end);
+  }
+
+ private:
+  void fill(PacketInterval& closing) {
+    book_.expect(next_expected_);
+    closing.smoothed_jitter = smoothed_jitter_;
+  }
+
+  std::uint64_t SpanPart::*place_;
+  std::uint64_t next_expected_ = 0;
+  nanoseconds smoothed_jitter_{0};
+  IntervalBook book_;
+};
+
+FlowStart with_step(FlowStart start, nanoseconds step) {
+  if (step > nanoseconds{0}) start.step = step;
+  return start;
+}
+
+// Decodes the whole file on several threads, and puts what comes of it together on this one.
+class FileReplay {
+ public:
+  FileReplay(RecordReader& reader, const ReplayListener& listener)
+      : reader_(reader),
+        other_step_(listener.step > nanoseconds{0} && listener.on_interval),
+        flow_(reader.start(), &SpanPart::interval,
+              [this, &listener](PacketInterval&& interval) {
+                accumulate(total_, interval);
+                if (!other_step_ && listener.on_interval) listener.on_interval(interval, reader_.start().spec);
+              }),
+        spans_(reader) {
+    spans_.on_arrival = listener.on_arrival;
+    total_.spec = reader.start().spec;
+    std::optional<IntervalGrid> grid;
+    if (other_step_) {
+      const FlowStart start = with_step(reader.start(), listener.step);
+      grid.emplace(start);
+      rows_.emplace(start, &SpanPart::row, [this, &listener](PacketInterval&& interval) {
+        listener.on_interval(interval, reader_.start().spec);
+      });
+    }
+    rows_wanted_ = static_cast<bool>(listener.on_interval);
+    decoders_ = std::make_unique<SpanDecoders>(listener.threads, [&reader, grid, wanted = rows_wanted_] {
+      return std::make_unique<SpanDecoder>(reader.version(), reader.start(), grid, wanted);
+    });
+  }
+
+  // What the file's packets add up to.
+  PacketFlowResult run() {
+    decoders_->run([this](Span& span) { return spans_.read(span); }, [this](Span& span) { put_together(span); });
+    const auto& end = reader_.end();
+    const std::uint64_t sent = end ? end->result.sent.packets + end->result.sent.omitted : 0;
+    const ReceiverTime latest = any_ ? ReceiverTime{nanoseconds{latest_}} : flow_start(reader_.start());
+    const ReceiverTime finished = end ? end->finished : latest;
+    flow_.finish(sent > 0 ? std::optional(sent) : std::nullopt, finished);
+    if (rows_) rows_->finish(sent > 0 ? std::optional(sent) : std::nullopt, finished);
+    total_.statistics = decoders_->take_total();
+    return std::move(total_);
+  }
+  std::uint64_t duplicate_window() const { return spans_.duplicate_window(); }
+
+ private:
+  void put_together(Span& span) {
+    const SpanBlock& first = span.blocks.front();
+    if (any_ && first.follows && !same_place(end_, first.header.order))
+      reader_.note_damage(first.offset, kContradiction);
+    for (const auto& [offset, what] : span.damage) reader_.note_damage(offset, what);
+    for (SpanPart& part : span.parts) {
+      if (!rows_) {
+        flow_.add(std::move(part), rows_wanted_);
+      } else {
+        flow_.add(SpanPart(part_without_statistics(part)), false);
+        rows_->add(std::move(part), true);
+      }
+    }
+    latest_ = any_ ? std::max(latest_, span.latest) : span.latest;
+    end_ = span.end;
+    any_ = true;
+  }
+
+  static SpanPart part_without_statistics(SpanPart& part) {
+    Statistics kept = std::exchange(part.statistics, {});
+    SpanPart copy = part;
+    part.statistics = std::move(kept);
+    return copy;
+  }
+
+  RecordReader& reader_;
+  bool other_step_;
+  bool rows_wanted_ = false;
+  PacketFlowResult total_;
+  Assembly flow_;                 // of the flow's own intervals, which make the result
+  std::optional<Assembly> rows_;  // of intervals of another length
+  SpanReader spans_;
+  std::unique_ptr<SpanDecoders> decoders_;
+  bool any_ = false;  // span, so far; the last one's:
+  record::Order end_;
+  std::int64_t latest_ = 0;
+};
+
 }  // namespace
 
 // What the file may say is absurd, so this wraps.
@@ -114,34 +191,13 @@ ReceiverTime flow_start(const FlowStart& start) {
 }
 
 Replay replay(RecordReader& reader, const ReplayListener& listener) {
-  PacketFlowResult total;
-  total.spec = reader.start().spec;
-  const auto tell = [&](const PacketInterval& interval) {
-    if (listener.on_interval) listener.on_interval(interval, reader.start().spec);
-  };
-  const bool other_step = listener.step > nanoseconds{0};
-  Decoders decoders{FlowDecoder(reader.start(),
-                                [&](PacketInterval&& interval) {
-                                  accumulate(total, interval);
-                                  if (!other_step) tell(interval);
-                                }),
-                    std::nullopt};
-  if (other_step) {
-    FlowStart start = reader.start();
-    start.step = listener.step;
-    decoders.series.emplace(start, [&](PacketInterval&& interval) { tell(interval); });
-  }
-  ReceiverTime latest = ReceiverTime::min();
-  while (const auto block = reader.next()) latest = decode(*block, decoders, reader, listener, latest);
-
+  FileReplay file(reader, listener);
+  PacketFlowResult total = file.run();
   const auto& end = reader.end();
-  const std::uint64_t sent = end ? end->result.sent.packets + end->result.sent.omitted : 0;
-  if (latest == ReceiverTime::min()) latest = flow_start(reader.start());
-  decoders.finish(sent > 0 ? std::optional(sent) : std::nullopt, end ? end->finished : latest);
 
   Replay replayed;
   PacketFlowResult& result = replayed.result;
-  result = without_intervals(reader, decoders.flow);
+  result = without_intervals(reader, file.duplicate_window());
   result.received = total.received;
   result.statistics = std::move(total.statistics);
   result.first_arrival = total.first_arrival;

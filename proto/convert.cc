@@ -407,11 +407,13 @@ void to_wire(const paceline::CpuTime& from, CpuTime& to) {
   to.set_user(from.user.count());
   to.set_system(from.system.count());
   to.set_elapsed(from.elapsed.count());
+  to.set_stolen(from.stolen.count());
 }
 
 paceline::CpuTime from_wire(const CpuTime& from) {
-  require(from.user() >= 0 && from.system() >= 0 && from.elapsed() >= 0, "CPU time below 0");
-  return {nanoseconds{from.user()}, nanoseconds{from.system()}, nanoseconds{from.elapsed()}};
+  require(from.user() >= 0 && from.system() >= 0 && from.elapsed() >= 0 && from.stolen() >= 0, "CPU time below 0");
+  return {nanoseconds{from.user()}, nanoseconds{from.system()}, nanoseconds{from.elapsed()},
+          nanoseconds{from.stolen()}};
 }
 
 void to_wire(const paceline::Host& from, Host& to) {
@@ -419,10 +421,33 @@ void to_wire(const paceline::Host& from, Host& to) {
   to.set_cpu(from.cpu);
   to.set_cpus(from.cpus);
   to.set_clocksource(from.clocksource);
+  for (const paceline::Interface& interface : from.interfaces) {
+    Interface& out = *to.add_interfaces();
+    out.set_name(interface.name);
+    out.set_driver(interface.driver);
+    out.set_mtu(interface.mtu);
+    out.set_qdisc(interface.qdisc);
+    for (const std::string& offload : interface.offloads) out.add_offloads(offload);
+    for (const std::string& program : interface.programs) out.add_programs(program);
+  }
 }
 
 paceline::Host from_wire(const Host& from) {
-  return {text(from.kernel()), text(from.cpu()), from.cpus(), text(from.clocksource())};
+  constexpr int kMostWords = 64;
+  require(from.interfaces_size() <= static_cast<int>(paceline::Host::kMaxInterfaces), "too many interfaces");
+  paceline::Host to{text(from.kernel()), text(from.cpu()), from.cpus(), text(from.clocksource()), {}};
+  for (const Interface& interface : from.interfaces()) {
+    require(interface.offloads_size() <= kMostWords && interface.programs_size() <= kMostWords,
+            "too many offloads or programs of an interface");
+    paceline::Interface& out = to.interfaces.emplace_back();
+    out.name = text(interface.name());
+    out.driver = text(interface.driver());
+    out.mtu = interface.mtu();
+    out.qdisc = text(interface.qdisc());
+    for (const std::string& offload : interface.offloads()) out.offloads.push_back(text(offload));
+    for (const std::string& program : interface.programs()) out.programs.push_back(text(program));
+  }
+  return to;
 }
 
 Hook to_wire(paceline::Hook hook) {

@@ -49,6 +49,16 @@ Metric to_wire(paceline::Metric metric) {
     case paceline::Metric::ipdv: return METRIC_IPDV;
     case paceline::Metric::loss: return METRIC_LOSS;
     case paceline::Metric::throughput: return METRIC_THROUGHPUT;
+    case paceline::Metric::jitter: return METRIC_JITTER;
+    case paceline::Metric::lateness: return METRIC_LATENESS;
+    case paceline::Metric::retransmits: return METRIC_RETRANSMITS;
+    case paceline::Metric::connect: return METRIC_CONNECT;
+    case paceline::Metric::exchange: return METRIC_EXCHANGE;
+    case paceline::Metric::failures: return METRIC_FAILURES;
+    case paceline::Metric::tx_user_rx_user: return METRIC_TX_USER_RX_USER;
+    case paceline::Metric::tx_due_rx_user: return METRIC_TX_DUE_RX_USER;
+    case paceline::Metric::tx_user_rx_tc: return METRIC_TX_USER_RX_TC;
+    case paceline::Metric::rx_tc_rx_user: return METRIC_RX_TC_RX_USER;
   }
   return METRIC_UNSPECIFIED;
 }
@@ -60,6 +70,16 @@ paceline::Metric from_wire(Metric metric) {
     case METRIC_IPDV: return paceline::Metric::ipdv;
     case METRIC_LOSS: return paceline::Metric::loss;
     case METRIC_THROUGHPUT: return paceline::Metric::throughput;
+    case METRIC_JITTER: return paceline::Metric::jitter;
+    case METRIC_LATENESS: return paceline::Metric::lateness;
+    case METRIC_RETRANSMITS: return paceline::Metric::retransmits;
+    case METRIC_CONNECT: return paceline::Metric::connect;
+    case METRIC_EXCHANGE: return paceline::Metric::exchange;
+    case METRIC_FAILURES: return paceline::Metric::failures;
+    case METRIC_TX_USER_RX_USER: return paceline::Metric::tx_user_rx_user;
+    case METRIC_TX_DUE_RX_USER: return paceline::Metric::tx_due_rx_user;
+    case METRIC_TX_USER_RX_TC: return paceline::Metric::tx_user_rx_tc;
+    case METRIC_RX_TC_RX_USER: return paceline::Metric::rx_tc_rx_user;
     default: throw WireError("unknown metric");
   }
 }

@@ -108,7 +108,8 @@ asio::awaitable<void> Listener::run_session(Entry connection, Session::Opened op
 
 void Listener::closed(Entry connection) {
   const bool measured = connection->session && connection->session->had_flow();
-  if (connection->session && connection->session->welcomed()) last_session_ = Clock::now();
+  const bool served = connection->session && connection->session->welcomed() && !connection->session->follows();
+  if (served) last_session_ = Clock::now();
   connections_.erase(connection);
   if (!acceptor_.is_open()) {
     if (connections_.empty()) over_();

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
-#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <iostream>
 #include <stop_token>
 #include <string>
-#include <thread>
 
 #include "paceline/error.h"
 #include "paceline/receiver.h"
 #include "receiver/log_lines.h"
 #include "receiver/options.h"
 #include "traffic/file_descriptor.h"
+#include "traffic/stop_signals.h"
 
 namespace {
 
@@ -44,6 +43,14 @@ class Log : public paceline::ReceiverObserver {
     std::cerr << "session " << peer << ": closed" << (why.empty() ? "" : ": " + why) << std::endl;
   }
 
+  void follower_opened(const std::string& peer) override {
+    std::cerr << "follower " << peer << ": opened" << std::endl;
+  }
+
+  void follower_closed(const std::string& peer, const std::string& why) override {
+    std::cerr << "follower " << peer << ": closed" << (why.empty() ? "" : ": " + why) << std::endl;
+  }
+
   void flow_started(const paceline::FlowResult& flow) override {
     std::cerr << std::visit([](const auto& result) { return paceline::receiver::describe_start(result); }, flow)
               << std::endl;
@@ -57,23 +64,6 @@ class Log : public paceline::ReceiverObserver {
   void warning(const std::string& text) override { std::cerr << "warning: " << text << std::endl; }
 };
 
-/// SIGINT and SIGTERM end the receiver in order. Must be called before other threads start.
-void stop_on_signals(std::stop_source stop) {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  std::thread([signals, stop]() mutable {
-    for (;;) {
-      int signal = 0;
-      sigwait(&signals, &signal);
-      stop.request_stop();
-    }
-  }).detach();
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -82,7 +72,7 @@ int main(int argc, char** argv) {
 
   paceline::traffic::raise_descriptor_limit();
   std::stop_source stop;
-  stop_on_signals(stop);
+  paceline::traffic::stop_on_signals(stop, false);
   Log log;
   try {
     paceline::serve(spec, log, stop.get_token());

@@ -143,9 +143,19 @@ std::optional<int> parse_options(int argc, char** argv, ReceiverSpec& spec) {
   app.option_defaults()->group("Results");
   app.add_option("--record", record_directory, "Write a record file for each flow, there")->type_name("DIR");
 
+  add_quantity(
+      app, "--record-limit", [&spec](const std::string& text) { spec.limits.record_bytes = units::parse_bytes(text); },
+      "Room for records that senders fetch (paceline-send --record), of all\nflows together; what goes beyond is "
+      "left out (default 1G; where there\nis memory but no disk, a quarter of it at most)")
+      ->type_name("BYTES");
+
   app.option_defaults()->group("Limits");
   app.add_option("--max-sessions", spec.limits.sessions, "Senders served at once (default 64)")
       ->check(some)
+      ->type_name("N");
+  app.add_option("--max-followers", spec.limits.followers,
+                 "Followers served at once (paceline-decode follow); 0: none\n(default 16)")
+      ->check(CLI::Range(0, 1'000'000).description(""))
       ->type_name("N");
   app.add_option("--max-flows", spec.limits.flows, "Flows served at once, of all senders (default 4096)")
       ->check(some)

@@ -10,6 +10,7 @@
 #include "decoder/record_writer.h"
 #include "receiver/served_flow.h"
 #include "traffic/cpu_meter.h"
+#include "traffic/file_descriptor.h"
 
 namespace paceline::receiver {
 
@@ -43,12 +44,18 @@ class PacketServedFlow : public ServedFlow {
 
  private:
   void open_record();
-  void begin_to_take(std::unique_ptr<decoder::RecordWriter> writer, const std::string& warning);
+  struct OpenedRecord;
+  OpenedRecord create_record();
+  void begin_to_take(OpenedRecord record);
   void close_record(ReceiverTime when, std::unique_ptr<decoder::RecordWriter> writer);
+  std::string what_lacks(const decoder::RecordWriter& writer, const std::string& error) const;
 
   PacketFlowResult result_;
   decoder::FlowStart start_;
-  bool done_ = false;  // FlowDone has come
+  bool done_ = false;                               // FlowDone has come
+  std::string no_record_;                           // why there is none, though it was asked for
+  traffic::FileDescriptor recorded_;                // the record, for the sender to fetch
+  std::shared_ptr<decoder::RecordAllowance> room_;  // that it takes
   traffic::CpuMeter<ReceiverClock, asio::steady_timer> cpu_;
 };
 

@@ -14,7 +14,9 @@
 #include "paceline/receiver.h"
 #include "receiver/data_path.h"
 #include "receiver/dialler.h"
+#include "receiver/followers.h"
 #include "receiver/listener.h"
+#include "receiver/record_store.h"
 #include "receiver/service.h"
 #include "receiver/stamping.h"
 #include "receiver/tcp_door.h"
@@ -112,13 +114,16 @@ void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, c
   door->open(ladder);
   traffic::RecordReader records(workers);
 
+  Followers followers(observer, spec.limits);
+  const RecordStore record_store(spec.limits.record_bytes);
   asio::thread_pool file_worker(1);
   Service service{.spec = spec,
-                  .observer = observer,
+                  .observer = followers,
                   .data_path = data_path,
                   .door = *door,
                   .records = records,
                   .ladder = ladder,
+                  .record_store = record_store,
                   .file_worker = file_worker,
                   .data_port = data_port,
                   .workers = workers,

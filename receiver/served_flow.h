@@ -13,6 +13,7 @@
 #include "paceline/flow.h"
 #include "proto/packet.h"
 #include "proto/signalling.pb.h"
+#include "receiver/served_record.h"
 #include "receiver/service.h"
 
 namespace paceline::receiver {
@@ -54,6 +55,9 @@ class ServedFlow : public std::enable_shared_from_this<ServedFlow> {
   /// Its start is to be so long after its StartFlow. Precondition: not asked to start.
   void expect_delay(nanoseconds delay) { delay_ = delay; }
 
+  /// The sender will fetch its record. Only packet flows make one. Precondition: not asked to start.
+  void make_record(std::shared_ptr<ServedRecord> record) { record_ = std::move(record); }
+
   bool over() const { return phase_ == Phase::over; }
 
   /// Whether a probe of it has come; knocks are of no more use then.
@@ -90,6 +94,8 @@ class ServedFlow : public std::enable_shared_from_this<ServedFlow> {
   const packet::Secret& secret() const { return secret_; }
   Phase phase() const { return phase_; }
   const Agreed& agreed() const { return agreed_; }
+  /// What the sender will fetch; null if nothing.
+  const std::shared_ptr<ServedRecord>& record() const { return record_; }
   /// Why it was cut short; empty if it was not.
   const std::string& ending() const { return ending_; }
 
@@ -129,6 +135,7 @@ class ServedFlow : public std::enable_shared_from_this<ServedFlow> {
   nanoseconds delay_{0};
   bool probed_ = false;
   Agreed agreed_;
+  std::shared_ptr<ServedRecord> record_;
   std::string ending_;
   asio::steady_timer overtime_;
 };

@@ -9,6 +9,8 @@
 
 #include "paceline/receiver.h"
 #include "receiver/data_path.h"
+#include "receiver/followers.h"
+#include "receiver/record_store.h"
 #include "receiver/stamping.h"
 #include "receiver/tcp_door.h"
 #include "signalling/impostors.h"
@@ -22,11 +24,12 @@ namespace paceline::receiver {
 /// What all sessions of a receiver share; outlives them. Used on the signalling thread only.
 struct Service {
   const ReceiverSpec& spec;
-  ReceiverObserver& observer;
+  Followers& observer;  // who tells those who follow, and the receiver's own observer
   DataPath& data_path;
   TcpDoor& door;
   traffic::RecordReader& records;
   const StampLadder& ladder;
+  const RecordStore& record_store;
   asio::thread_pool& file_worker;  // begins and ends record files, which may take as long as the disk does
   std::uint16_t data_port = 0;
   traffic::WorkerOptions workers;

@@ -32,7 +32,8 @@ std::string endpoint_text(const asio::ip::tcp::endpoint& endpoint) {
   return to_string(Endpoint{address.to_string(), endpoint.port()});
 }
 
-constexpr std::chrono::seconds kFarewell{2};  // for a peer to take what it was sent last
+constexpr std::chrono::seconds kFarewell{2};   // for a peer to take what it was sent last
+constexpr std::chrono::seconds kLastFetch{8};  // for a sender to fetch records from a receiver that was stopped
 
 // Who holds a place and does nothing with it makes room for others.
 constexpr std::chrono::seconds kIdleSession{30};  // without a flow
@@ -89,24 +90,47 @@ asio::awaitable<void> Session::run() {
   std::string why;
   try {
     co_await handshake();
-    welcomed_ = true;
-    ++service_.sessions;
-    ++service_.sessions_by_client[channel_->remote().address()];
-    service_.observer.session_opened(peer_);
-    asio::co_spawn(channel_->executor(), watch_idleness(), asio::detached);
-    co_await serve();
+    enter();
+    if (follows_) {
+      co_await serve_follower();
+    } else {
+      asio::co_spawn(channel_->executor(), watch_idleness(), asio::detached);
+      co_await serve();
+    }
   } catch (const std::exception& error) {
     why = error.what();
   }
   if (flows_.empty() && channel_->ended_by_peer()) why.clear();  // it has what it came for
   if (ending_.empty()) ending_ = "the sender is gone: " + why;
   co_await end_flows();
+  records_.clear();
+  const std::string hung_up = service_.observer.remove(*channel_);
   co_await channel_->flush_and_close(kFarewell);
   idleness_.cancel();
-  if (!welcomed_) co_return;
+  if (welcomed_) leave(hung_up.empty() ? why : hung_up);
+}
+
+void Session::enter() {
+  welcomed_ = true;
+  const auto client = channel_->remote().address();
+  if (follows_) {
+    service_.observer.enter(client);
+    return service_.observer.follower_opened(peer_);
+  }
+  ++service_.sessions;
+  ++service_.sessions_by_client[client];
+  service_.observer.session_opened(peer_);
+}
+
+void Session::leave(const std::string& why) {
+  const auto client = channel_->remote().address();
+  if (follows_) {
+    service_.observer.leave(client);
+    return service_.observer.follower_closed(peer_, why);
+  }
   --service_.sessions;
-  const auto client = service_.sessions_by_client.find(channel_->remote().address());
-  if (--client->second == 0) service_.sessions_by_client.erase(client);
+  const auto found = service_.sessions_by_client.find(client);
+  if (--found->second == 0) service_.sessions_by_client.erase(found);
   service_.observer.session_closed(peer_, why);
 }
 
@@ -125,6 +149,7 @@ asio::awaitable<void> Session::handshake() {
     refuse(0, 0, reason);
     return ChannelError(reason);
   };
+  follows_ = signalling::has_feature(hello, signalling::kFollowFeature);
   const bool open = service_.spec.keys.empty();
   if (const std::string why = open ? full() : ""; !why.empty()) throw refuse_session(why);
   if (hello.nonce().size() != packet::Nonce{}.size()) throw refuse_session("a nonce has 16 bytes");
@@ -140,6 +165,8 @@ asio::awaitable<void> Session::handshake() {
   wire::Message answer;
   wire::Welcome& welcome = *answer.mutable_welcome();
   welcome.set_version(version);
+  welcome.add_features(signalling::kRecordFeature);
+  welcome.add_features(signalling::kFollowFeature);
   welcome.set_key_wanted(!open);
   welcome.mutable_limits()->set_flows(service_.spec.limits.flows_per_session);
   welcome.mutable_limits()->set_rate_pps(service_.spec.limits.rate_pps);
@@ -169,6 +196,7 @@ asio::awaitable<void> Session::demand_key(Clock::time_point deadline) {
 
 // Why there is no place for one more session; empty if there is.
 std::string Session::full() const {
+  if (follows_) return service_.observer.full(channel_->remote().address());
   const ReceiverLimits& limits = service_.spec.limits;
   if (service_.sessions >= limits.sessions)
     return "the receiver serves " + std::to_string(limits.sessions) + " sessions already, its limit (sessions)";
@@ -194,10 +222,32 @@ asio::awaitable<void> Session::serve() {
       case wire::Message::kFlowDone:
         if (const auto flow = find(message.flow_done().flow_id())) flow->done(message.flow_done());
         break;
-      case wire::Message::kSubscribe: refuse(0, 0, "this receiver serves no followers"); break;
+      case wire::Message::kReadRecord: read_record(message.read_record()); break;
+      case wire::Message::kRecordTaken:
+        if (!find(message.record_taken().flow_id())) records_.erase(message.record_taken().flow_id());
+        break;
       default: throw ChannelError("a message that a sender does not send");
     }
   }
+}
+
+/// Until it leaves, or is hung up on.
+asio::awaitable<void> Session::serve_follower() {
+  const wire::Message message = co_await channel_->receive(signalling::kHandshakeTime, true);
+  if (!message.has_subscribe()) throw ChannelError("a message that a follower does not send");
+  service_.observer.add(channel_, message.subscribe());
+  co_await channel_->receive(signalling::kSilenceLimit, true);
+  throw ChannelError("a message that a follower does not send");
+}
+
+void Session::read_record(const wire::ReadRecord& request) {
+  const auto found = records_.find(request.flow_id());
+  if (found == records_.end()) return refuse(0, request.flow_id(), "no record of the flow was asked for");
+  if (!found->second->read(request.most())) throw ChannelError("too many requests for a record at once");
+}
+
+bool Session::records_awaited() const {
+  return std::ranges::any_of(records_, [](const auto& record) { return record.second->awaited(); });
 }
 
 asio::awaitable<void> Session::watch_idleness() {
@@ -217,7 +267,7 @@ asio::awaitable<void> Session::watch_idleness() {
       refuse(0, id, "the flow was not started in 60 s");
       flow->end("");
     }
-    if (!flows_.empty()) busy = now;
+    if (!flows_.empty() || records_awaited()) busy = now;
     if (now - busy <= kIdleSession) continue;
     refuse(0, 0, "the session had no flow for 30 s");
     co_await channel_->flush_and_close(kFarewell);
@@ -261,6 +311,12 @@ void Session::offer_flow(const wire::OpenFlow& request, const FlowSpec& spec) {
   const std::uint32_t id = choose_id(spec);
   const auto secret = traffic::random_value<packet::Secret>();
   const auto flow = make_served_flow(shared_from_this(), id, secret, spec);
+  if (request.record() && std::holds_alternative<PacketFlowSpec>(spec)) {
+    const auto record = std::make_shared<ServedRecord>(channel_->executor(), service_.file_worker, id,
+                                                       [channel = channel_](const auto& part) { channel->send(part); });
+    records_.emplace(id, record);
+    flow->make_record(record);
+  }
   flow->open();
   service_.flow_ids.insert(id);
   flows_.emplace(id, flow);
@@ -332,6 +388,8 @@ void Session::refuse(std::uint32_t request, std::uint32_t flow_id, const std::st
 }
 
 void Session::forget(std::uint32_t flow_id) {
+  service_.observer.flow_gone(flow_id);
+  if (const auto record = records_.find(flow_id); record != records_.end()) record->second->flow_over();
   if (flows_.erase(flow_id) > 0) service_.flow_ids.erase(flow_id);
   if (flows_.empty()) flows_ended_.cancel();
 }
@@ -346,15 +404,30 @@ asio::awaitable<void> Session::end_flows() {
   while (!flows_.empty()) forget(flows_.begin()->first);
 }
 
+/// Waits for the sender to fetch what it asked for, for a while.
+asio::awaitable<void> Session::records_fetched() {
+  const auto limit = Clock::now() + kLastFetch;
+  asio::steady_timer pause(channel_->executor());
+  while (records_awaited() && Clock::now() < limit) {
+    pause.expires_after(std::chrono::milliseconds(20));
+    co_await pause.async_wait(asio::use_awaitable);
+  }
+}
+
 void Session::stop(const std::string& why) {
   if (ending_.empty()) ending_ = why;
   asio::co_spawn(
       channel_->executor(),
       [self = shared_from_this()]() -> asio::awaitable<void> {
         co_await self->end_flows();
-        co_await self->channel_->flush_and_shut_down(kFarewell);
+        if (self->follows_) {
+          self->service_.observer.stop(self->ending_);
+        } else {
+          co_await self->records_fetched();
+          co_await self->channel_->flush_and_shut_down(kFarewell);
+        }
         // The sender hangs up when it has read its summaries; closing first could destroy them on the way.
-        asio::steady_timer patience(self->channel_->executor(), kFarewell);
+        asio::steady_timer patience(self->channel_->executor(), self->follows_ ? 2 * kFarewell : kFarewell);
         co_await patience.async_wait(asio::use_awaitable);
         self->channel_->close();
       },

@@ -15,7 +15,7 @@
 namespace paceline::receiver {
 
 /// One sender's signalling session, whoever opened its connection, from the first byte to the last: negotiates, and
-/// hands each message to its flow.
+/// hands each message to its flow. Or a follower's.
 class Session : public FlowOwner, public std::enable_shared_from_this<Session> {
  public:
   /// Who opened the connection.
@@ -35,6 +35,9 @@ class Session : public FlowOwner, public std::enable_shared_from_this<Session> {
   /// Whether the handshake is over.
   bool welcomed() const { return welcomed_; }
 
+  /// Whether it is there to hear of others' flows.
+  bool follows() const { return follows_; }
+
   /// Whether a flow of the session has run.
   bool had_flow() const { return had_flow_; }
 
@@ -49,7 +52,12 @@ class Session : public FlowOwner, public std::enable_shared_from_this<Session> {
   asio::awaitable<void> handshake();
   asio::awaitable<void> demand_key(std::chrono::steady_clock::time_point deadline);
   std::string full() const;
+  void enter();
+  void leave(const std::string& why);
   asio::awaitable<void> serve();
+  asio::awaitable<void> serve_follower();
+  bool records_awaited() const;
+  void read_record(const wire::ReadRecord& request);
   void open_flow(const wire::OpenFlow& request);
   void offer_flow(const wire::OpenFlow& request, const FlowSpec& spec);
   std::string no_room() const;
@@ -60,13 +68,16 @@ class Session : public FlowOwner, public std::enable_shared_from_this<Session> {
   void refuse(std::uint32_t request, std::uint32_t flow_id, const std::string& reason);
   asio::awaitable<void> watch_idleness();
   asio::awaitable<void> end_flows();
+  asio::awaitable<void> records_fetched();
 
   std::shared_ptr<signalling::Channel> channel_;
   Service& service_;
   Opened opened_;
   std::string peer_;
   std::unordered_map<std::uint32_t, std::shared_ptr<ServedFlow>> flows_;
+  std::unordered_map<std::uint32_t, std::shared_ptr<ServedRecord>> records_;  // that the sender is to fetch
   bool welcomed_ = false;
+  bool follows_ = false;
   bool had_flow_ = false;
   std::string ending_;  // why the flows that still run are cut short
   asio::steady_timer flows_ended_;

@@ -87,6 +87,8 @@ class FlowRun : public RunPart {
   asio::any_io_executor executor() { return run_.io.get_executor(); }
   RunObserver& observer() { return run_.observer; }
   Session& session() const { return run_.sessions.of(index_); }
+  /// What the receiver says of the flow.
+  Session::Messages& messages() { return messages_; }
   std::size_t index() const { return index_; }
   ProbeKey& key() { return key_; }
   const PathResult& path() const { return path_; }

@@ -20,6 +20,7 @@
 #include "paceline/profile.h"
 #include "paceline/units.h"
 #include "paceline/validate.h"
+#include "sender/flows_in_table.h"
 #include "sender/flows_table.h"
 #include "sender/settings.h"
 
@@ -32,6 +33,7 @@ constexpr std::streamoff kMaxFile = 16 << 20;
 
 // Keys that are no settings.
 const std::vector<std::string> kTables{"defaults", "flow", "profile", "slice"};
+const std::vector<std::string> kOfCampaign{"campaign", "axes", "hooks"};
 const std::vector<std::string> kOfFlow{"kind", "profile", "count", "receiver", "data-port", "slice"};
 const std::vector<std::string> kOfDefaults{"receiver", "data-port"};
 const std::vector<std::string> kOfProfile{"kind", "profile"};
@@ -106,8 +108,8 @@ struct Written {
 
 class FlowsFile {
  public:
-  FlowsFile(std::string_view text, std::string_view name, const Instead& instead)
-      : file_(name), root_(file_.parse(text)), folder_(std::filesystem::path(name).parent_path()), instead_(instead) {}
+  FlowsFile(toml::table root, std::string_view name, const Replacements& instead)
+      : file_(name), root_(std::move(root)), folder_(std::filesystem::path(name).parent_path()), instead_(instead) {}
 
   RunSpec read() {
     read_run();
@@ -124,9 +126,9 @@ class FlowsFile {
  private:
   void read_run() {
     run_.flows.clear();
-    file_.check_keys(root_, names_of(run_settings()) + kTables, "");
+    file_.check_keys(root_, names_of(run_settings()) + kTables + kOfCampaign, "");
     Entries given = file_.entries(root_, names_of(run_settings()));
-    replace(given, instead_.run);
+    overlay(given, instead_.run);
     try {
       apply(run_settings(), texts(given), run_);
     } catch (const BadSetting& error) {
@@ -245,7 +247,7 @@ class FlowsFile {
     }
     if (dscp) given["dscp"] = *dscp;
     overlay(given, written.given);
-    replace(given, instead_.flows);
+    overlay(given, instead_.flows);
     return given;
   }
 
@@ -340,12 +342,6 @@ class FlowsFile {
     return all;
   }
 
-  static void replace(Entries& given, const Given& instead) {
-    Entries entries;
-    for (const auto& [name, text] : instead) entries.emplace(name, Entry{text, {}});
-    overlay(given, entries);
-  }
-
   static void overlay(Entries& given, const Entries& over) {
     Given names = texts(given);
     make_way(names, texts(over));
@@ -356,7 +352,7 @@ class FlowsFile {
   FlowsTable file_;
   toml::table root_;
   std::filesystem::path folder_;
-  const Instead& instead_;
+  const Replacements& instead_;
   RunSpec run_;
   Entries defaults_;
   const toml::table* profiles_ = nullptr;
@@ -368,16 +364,24 @@ class FlowsFile {
 }  // namespace
 
 RunSpec read_flows_file(const std::filesystem::path& file, const Instead& instead) {
+  return parse_flows(read_toml(file), file.string(), instead);
+}
+
+RunSpec parse_flows(std::string_view toml, std::string_view name, const Instead& instead) {
+  return read_flows(FlowsTable(name).parse(toml), name, {entries_of(instead.run), entries_of(instead.flows)});
+}
+
+RunSpec read_flows(toml::table root, std::string_view name, const Replacements& instead) {
+  return FlowsFile(std::move(root), name, instead).read();
+}
+
+std::string read_toml(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary | std::ios::ate);
   const auto refuse = [&](const std::string& why) { throw UsageError("cannot read " + file.string() + ": " + why); };
   if (!in || std::filesystem::is_directory(file)) refuse(in ? "it is a folder" : std::strerror(errno));
   if (in.tellg() > kMaxFile) refuse("it is longer than 16 MiB, so it is hardly a flows file");
   in.seekg(0);
-  return parse_flows(std::string(std::istreambuf_iterator<char>(in), {}), file.string(), instead);
-}
-
-RunSpec parse_flows(std::string_view toml, std::string_view name, const Instead& instead) {
-  return FlowsFile(toml, name, instead).read();
+  return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
 }  // namespace paceline::sender

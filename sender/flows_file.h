@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 #include "paceline/sender.h"
@@ -20,5 +21,8 @@ struct Instead {
 /// (with what was probably meant), of another type, or out of range.
 RunSpec read_flows_file(const std::filesystem::path& file, const Instead& instead = {});
 RunSpec parse_flows(std::string_view toml, std::string_view name, const Instead& instead = {});
+
+/// A file of flows, or of a campaign, as it is. Throws UsageError.
+std::string read_toml(const std::filesystem::path& file);
 
 }  // namespace paceline::sender

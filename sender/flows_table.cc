@@ -47,6 +47,12 @@ Given texts(const Entries& entries) {
   return given;
 }
 
+Entries entries_of(const Given& given) {
+  Entries entries;
+  for (const auto& [name, text] : given) entries.emplace(name, Entry{text, {}});
+  return entries;
+}
+
 std::string setting_name(std::string_view key) {
   std::string name(key);
   std::ranges::replace(name, '_', '-');
@@ -147,11 +153,13 @@ std::string FlowsTable::text_of(const toml::node& node, const std::string& key, 
   const auto must_be = [&](std::string_view what) {
     refuse(place_of(node), fmt::format("{} is {}: it must be {}", key, described(node), what));
   };
+  const auto text = node.value_exact<std::string>();
   if (is_switch) {
+    if (text == "true" || text == "false") return *text;  // what a template may leave
     if (!node.is_boolean()) must_be("true or false");
     return *node.value<bool>() ? "true" : "false";
   }
-  if (const auto text = node.value_exact<std::string>()) return *text;
+  if (text) return *text;
   if (const auto number = node.value_exact<std::int64_t>()) return std::to_string(*number);
   if (const auto number = node.value_exact<double>()) return fmt::format("{}", *number);
   must_be("a number, or a text as on the command line: \"1k\"");

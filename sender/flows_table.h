@@ -26,6 +26,8 @@ struct Entry {
 using Entries = std::map<std::string, Entry>;
 
 Given texts(const Entries& entries);
+/// Of texts that stand nowhere in a file.
+Entries entries_of(const Given& given);
 
 /// A key's name as a setting's: - for _.
 std::string setting_name(std::string_view key);
@@ -52,6 +54,9 @@ class FlowsTable {
   /// Refuses keys that are not among the known ones. `whose` stands before the key: "[defaults] ".
   void check_keys(const toml::table& in, const std::vector<std::string>& known, std::string_view whose) const;
 
+  /// A number's, a text's or a switch's text. `key` is for complaints.
+  std::string text_of(const toml::node& node, const std::string& key, bool is_switch = false) const;
+
   /// Does it, and puts the place before what it throws.
   void placed(const toml::source_position& at, const std::function<void()>& what) const;
 
@@ -62,8 +67,6 @@ class FlowsTable {
   [[noreturn]] void refuse_name(const Entry& entry, std::string_view what, const std::vector<std::string>& known) const;
 
  private:
-  std::string text_of(const toml::node& node, const std::string& key, bool is_switch) const;
-
   std::string name_;
 };
 

@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: MIT
-#include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
 #include <exception>
-#include <fstream>
 #include <iostream>
 #include <stop_token>
-#include <thread>
 
+#include "decoder/objectives.h"
 #include "paceline/error.h"
 #include "paceline/sender.h"
+#include "sender/campaign_command.h"
 #include "sender/options.h"
 #include "sender/printer.h"
 #include "sender/serve_log.h"
 #include "traffic/file_descriptor.h"
+#include "traffic/stop_signals.h"
 
 namespace {
 
@@ -27,29 +24,23 @@ constexpr int kSetupFailed = 1, kUsage = 2, kPartial = 3, kObjectiveMissed = 4;
 int exit_code(const paceline::RunResult& result, const Options& options) {
   if (!result.complete()) return kPartial;
   const bool met = std::ranges::all_of(result.slices, [](const auto& slice) { return slice.met(); });
-  return options.require_objectives && !met ? kObjectiveMissed : 0;
-}
-
-/// The first SIGINT or SIGTERM ends the run in order, the second at once. Must be called before other threads start.
-void stop_on_signals(std::stop_source stop) {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  std::thread([signals, stop]() mutable {
-    for (;;) {
-      int signal = 0;
-      sigwait(&signals, &signal);
-      if (!stop.request_stop()) _exit(128 + signal);
-    }
-  }).detach();
+  const bool required = std::ranges::all_of(result.requirements, &paceline::ObjectiveResult::met);
+  return (options.require_objectives && !met) || !required ? kObjectiveMissed : 0;
 }
 
 paceline::RunResult run(const Options& options, paceline::RunObserver& observer, const std::stop_token& stop) {
   if (!options.remote) return paceline::run(options.run, observer, stop);
   return paceline::run_remotely(options.remote->at, options.remote->key, options.run, observer, stop);
+}
+
+/// Returns the exit code; what went wrong is said after all that was told before.
+int measure(const Options& options, const std::stop_token& stop) {
+  paceline::sender::Printer printer(options);
+  paceline::RunResult result = run(options, printer, stop);
+  result.requirements = paceline::decoder::judge(options.requirements, result.flows);
+  printer.summary(result);
+  if (!printer.close()) return kPartial;
+  return exit_code(result, options);
 }
 
 /// Waits for others' runs until it is stopped; returns the exit code.
@@ -73,27 +64,14 @@ int main(int argc, char** argv) {
   Options options;
   if (const auto code = paceline::sender::parse_options(argc, argv, options)) return *code;
 
-  std::ofstream file;
-  if (!options.output.empty()) {
-    file.open(options.output);
-    if (!file) {
-      std::cerr << "paceline-send: cannot write " << options.output << '\n';
-      return kSetupFailed;
-    }
-  }
   paceline::traffic::raise_descriptor_limit();
   std::stop_source stop;
-  stop_on_signals(stop);
+  paceline::traffic::stop_on_signals(stop, true);
   if (options.serve) return serve(*options.serve, stop.get_token());
-  paceline::sender::Printer printer(options, options.output.empty() ? std::cout : file);
+  if (options.campaign) return paceline::sender::run_campaign_command(options, stop.get_token());
+
   try {
-    const paceline::RunResult result = run(options, printer, stop.get_token());
-    printer.summary(result);
-    if (!(options.output.empty() ? std::cout.good() : file.good())) {
-      std::cerr << "paceline-send: the results could not be written\n";
-      return kPartial;
-    }
-    return exit_code(result, options);
+    return measure(options, stop.get_token());
   } catch (const paceline::UsageError& error) {
     std::cerr << "paceline-send: " << error.what() << '\n';
     return kUsage;

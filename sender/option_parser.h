@@ -99,7 +99,8 @@ void add_files(CLI::App& app, CommandLine& line);
 void add_lists(CLI::App& app, CommandLine& line);
 
 inline constexpr const char* kExitCodes =
-    "Exit codes: 0 a complete result, 1 set-up failed, 2 usage, 3 a partial result.";
+    "Exit codes: 0 a complete result, 1 set-up failed, 2 usage, 3 a partial result, 4 complete, but something that\n"
+    "was required was missed.";
 
 // ------------------------------------------------------------------------------------------------------------------
 

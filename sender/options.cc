@@ -26,8 +26,16 @@ void choose_family(Given& run, const std::string& family) {
 
 void choose_format(Options& options, Format format) {
   if (options.format != Format::text && options.format != format)
-    throw CLI::ValidationError("--json and --ndjson exclude each other");
+    throw CLI::ValidationError("--json, --ndjson, --csv and --csv-summary exclude each other");
   options.format = format;
+}
+
+Objective as_requirement(const std::string& text) {
+  try {
+    return parse_objective(text);
+  } catch (const UsageError& error) {
+    throw CLI::ValidationError("--require", error.what());
+  }
 }
 
 void add_output(CLI::App& app, Options& options) {
@@ -37,7 +45,26 @@ void add_output(CLI::App& app, Options& options) {
   app.add_flag_callback(
       "--ndjson", [&options] { choose_format(options, Format::ndjson); },
       "A line of JSON for each interval while the flows run, then the\nsummary");
+  app.add_flag_callback(
+      "--csv", [&options] { choose_format(options, Format::csv); },
+      "A line of CSV for each interval while the flows run, below the\ncolumns' names");
+  app.add_flag_callback(
+      "--csv-summary", [&options] { choose_format(options, Format::csv_summary); },
+      "A line of CSV for each flow when they have ended");
+  app.add_flag("--plain", options.plain, "Lines of text instead of a picture that is redrawn, which a terminal\ngets");
   app.add_option("--output", options.output, "Write results there instead of to standard output")->type_name("FILE");
+  app.add_option("--hlog", options.hlog, "Delays as an HdrHistogram log, too (.hlog): a histogram an interval")
+      ->type_name("FILE");
+  app.add_option_function<std::vector<std::string>>(
+         "--require",
+         [&options](const std::vector<std::string>& texts) {
+           for (const std::string& text : texts) options.requirements.push_back(as_requirement(text));
+         },
+         "Exit code 4 unless all flows together meet it: 'p99 < 2ms',\n'loss < 0.1%', 'throughput > 10M'; may be "
+         "repeated")
+      ->type_name("OBJECTIVE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
 // What can be written in the place of a word: options where it begins like one, else commands.

@@ -105,6 +105,8 @@ void apply_keys(CommandLine& line) {
     line.options.serve->keys = line.keys.name.empty() ? keys : std::vector{choose_key(keys, line.keys.name)};
   } else if (line.options.remote && !line.remote) {
     line.options.remote->key = choose_key(keys, line.keys.name);
+  } else if (line.options.campaign) {
+    for (CampaignCell& cell : line.options.campaign->spec.cells) cell.run.key = choose_key(keys, line.keys.name);
   } else {
     line.options.run.key = choose_key(keys, line.keys.name);
   }

@@ -7,6 +7,8 @@
 #include "decoder/flow_decoder.h"
 #include "paceline/error.h"
 #include "proto/convert.h"
+#include "sender/record_fetch.h"
+#include "sender/validate_run.h"
 
 namespace paceline::sender {
 
@@ -14,11 +16,19 @@ PacketFlowRun::PacketFlowRun(RunContext& run, std::size_t index, std::uint16_t s
                              const traffic::PacketPlan& plan)
     : FlowRun(run, index, source_port), plan_(plan), spec_(plan.spec()), cpu_(executor()), echoes_awaited_(executor()) {
   result_.spec = echoed_.spec = spec_;
+  const RunSpec& whole = run.spec;
+  if (!whole.record.empty())
+    record_ = std::make_unique<RecordFile>(record_path(whole.record, index, records_of(whole) > 1));
 }
 
 asio::awaitable<wire::FlowOffer> PacketFlowRun::ask() {
   wire::OpenFlow request;
   wire::to_wire(spec_, *request.mutable_packets());
+  request.set_record(record_ != nullptr);
+  if (record_ && !session().brings_records())
+    throw SetupError(
+        "the receiver at " + session().address() +
+        " brings no records, it is of an earlier version: leave out --record, or start it with --record DIR");
   wire::FlowOffer offer = co_await ask_for(std::move(request));
   result_.flow_id = key().flow_id;
   co_return offer;
@@ -81,6 +91,28 @@ void PacketFlowRun::take(const wire::FlowSummary& summary) {
   const CpuTime cpu = result_.sender_cpu;
   result_ = wire::from_wire(summary.result());
   result_.sender_cpu = cpu;
+}
+
+asio::awaitable<void> PacketFlowRun::bring_record() {
+  if (!record_ || !started()) co_return;
+  AwaitedRecord awaited;
+  awaited.flow_id = key().flow_id;
+  awaited.progress = [this](std::uint64_t bytes, std::uint64_t of) {
+    observer().record(index(), bytes == of ? record_->name() : record_->part(), bytes, of);
+  };
+  awaited.unwanted = [this] { return run_context().records_unwanted; };
+  std::string lack;
+  try {
+    lack = co_await fetch_record(session(), messages(), awaited, *record_);
+    if (!lack.empty()) lack = "the record of " + name() + " is not whole: " + lack;
+  } catch (const std::exception& error) {
+    lack = "the record of " + name() + " did not come" + (record_->size() > 0 ? " whole" : "") + ": " + error.what() +
+           (record_->size() > 0 ? "; what came is in " + record_->part().string() : "");
+  }
+  if (!lack.empty()) observer().warning(lack);
+  wire::Message message;
+  message.mutable_record_taken()->set_flow_id(key().flow_id);
+  session().send(message);
 }
 
 void PacketFlowRun::conclude(const std::string& incomplete) {

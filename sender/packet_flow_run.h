@@ -9,6 +9,7 @@
 
 #include "decoder/histogram.h"
 #include "sender/flow_run.h"
+#include "sender/record_file.h"
 #include "sender/round_trips.h"
 #include "traffic/cpu_meter.h"
 #include "traffic/packet_plan.h"
@@ -20,6 +21,7 @@ namespace paceline::sender {
 class PacketFlowRun : public FlowRun {
  public:
   FlowResult result() const override { return result_; }
+  asio::awaitable<void> bring_record() override;
 
  protected:
   PacketFlowRun(RunContext& run, std::size_t index, std::uint16_t source_port, const traffic::PacketPlan& plan);
@@ -85,8 +87,9 @@ class PacketFlowRun : public FlowRun {
   traffic::CpuMeter<SenderClock, asio::steady_timer> cpu_;
   Sent sent_;
   std::uint64_t sequences_ = 0;
-  std::string error_;  // why sending ended early
-  bool over_ = false;  // nothing is being sent any more
+  std::string error_;                   // why sending ended early
+  std::unique_ptr<RecordFile> record_;  // null: none was asked for
+  bool over_ = false;                   // nothing is being sent any more
 
   PacketFlowResult echoed_;  // as a receiver counts a flow
   bool echoes_over_ = false;

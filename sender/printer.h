@@ -2,46 +2,42 @@
 #pragma once
 
 #include <cstddef>
-#include <iosfwd>
+#include <fstream>
+#include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
-#include "decoder/packet_sum.h"
 #include "paceline/sender.h"
 #include "sender/options.h"
+#include "sender/output_lane.h"
 
 namespace paceline::sender {
 
-/// Prints a run as it goes: results to `out`, all else to standard error.
+/// Tells a run to all the outputs that the command line asks for. What people and pipes read is written on one thread,
+/// files beside it on another: neither holds up the other, or the run.
 class Printer : public RunObserver {
  public:
-  /// Both outlive the printer.
-  Printer(const Options& options, std::ostream& out);
+  /// `options` outlives the printer. Throws FileError when a file cannot be made.
+  explicit Printer(const Options& options);
 
   void connected(const std::string& address) override;
   void path_confirmed(std::size_t flow, const PathResult& path, const Stamping& stamping) override;
   void interval(std::size_t flow, const PacketInterval& interval) override;
   void interval(std::size_t flow, const TcpInterval& interval) override;
   void interval(std::size_t flow, const ConnectionInterval& interval) override;
+  void record(std::size_t flow, const std::filesystem::path& file, std::uint64_t bytes, std::uint64_t of) override;
   void warning(const std::string& text) override;
 
   void summary(const RunResult& result);
+  /// Waits until all is written. Says on standard error what could not be; false then.
+  bool close();
 
  private:
-  template <class Spec, class Interval>
-  void show(std::size_t flow, const Interval& interval);
-  void heads();
-  void row(const std::string& label, const std::string& row);
-  void sums(const std::vector<PacketInterval>& rows);
-  std::string label(std::size_t flow) const;
-
-  const Options& options_;
+  std::ofstream file_;  // of Options::output
   std::ostream& out_;
-  std::vector<PacketFlowSpec> packets_;  // the run's flows of packets
-  decoder::PacketRowSum sum_;            // of their rows, when they are too many to be read
-  decoder::PacketRowSum back_;           // of the rows of what came back
-  std::size_t paths_ = 0;                // that were told
-  bool headed_ = false;
+  const std::string out_name_;
+  std::vector<std::unique_ptr<OutputLane>> lanes_;
 };
 
 }  // namespace paceline::sender

@@ -201,6 +201,8 @@ namespace paceline {
 
 RunResult run_remotely(const Endpoint& sender, const Key& key, const RunSpec& spec, RunObserver& observer,
                        std::stop_token stop) {
+  if (!spec.record.empty())
+    throw UsageError("records are brought to where a run is made, which is another machine here: leave out --record");
   asio::io_context io(1);
   sender::RemoteRun run(io, spec, observer);
   RunResult result;

@@ -7,7 +7,6 @@
 #include <asio/redirect_error.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
-#include <ctime>
 #include <exception>
 #include <map>
 #include <memory>
@@ -30,6 +29,7 @@
 #include "sender/tcp_flow_run.h"
 #include "sender/udp_flow_run.h"
 #include "sender/udp_sending.h"
+#include "sender/utc_now.h"
 #include "sender/validate_run.h"
 #include "sender/workers.h"
 #include "traffic/clock_source.h"
@@ -44,15 +44,6 @@ namespace {
 
 constexpr std::size_t kPreparedAtOnce = 32;            // flows: each makes a socket and a few round trips
 constexpr std::chrono::milliseconds kMostSpread{100};  // of the starts of slow flows
-
-std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return text;
-}
 
 /// Each packet flow's specification made ready; others have none.
 using Plans = std::vector<std::optional<traffic::PacketPlan>>;
@@ -118,6 +109,7 @@ class Run {
     udp_.start(worker_options(spec.workers));
     records_.start(worker_options(spec.workers));
     co_await run_all();
+    co_await bring_records();
     co_await sessions.flush_and_close();
 
     for (const auto& flow : flows_) result.flows.push_back(flow->result());
@@ -128,6 +120,7 @@ class Run {
   /// Ends the flows early. False when none has started: there is nothing to wait for then.
   bool stop() {
     stopped_ = "stopped on request";
+    if (bringing_records_) context_.records_unwanted = true;
     bool any_started = false;
     for (const auto& flow : flows_) {
       any_started |= flow->started();
@@ -203,6 +196,12 @@ class Run {
     if (failure_) std::rethrow_exception(failure_);
   }
 
+  /// One by one, when nothing is measured any more that they could disturb.
+  asio::awaitable<void> bring_records() {
+    bringing_records_ = true;
+    for (const auto& flow : flows_) co_await flow->bring_record();
+  }
+
   RunContext context_;
   Plans plans_;
   std::vector<std::unique_ptr<RunPart>> flows_;
@@ -212,6 +211,7 @@ class Run {
   std::unique_ptr<traffic::EchoReader> echoes_;  // likewise; null when nothing comes back over UDP
   std::exception_ptr failure_;
   std::string stopped_;
+  bool bringing_records_ = false;
 };
 
 }  // namespace

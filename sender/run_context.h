@@ -25,6 +25,7 @@ class RunContext {
   const RunSpec& spec;
   RunObserver& observer;
   Sessions sessions;
+  bool records_unwanted = false;  // those that have not come yet
 
  private:
   std::set<std::string> warned_;

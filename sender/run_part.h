@@ -30,6 +30,9 @@ class RunPart {
   /// result, which is partial then.
   virtual asio::awaitable<void> run() = 0;
 
+  /// Brings its record, if one was asked for, once all flows have ended. Never throws: what went wrong is warned of.
+  virtual asio::awaitable<void> bring_record() { co_return; }
+
   /// Ends the flow early; `why` goes into the result.
   virtual void stop(const std::string& why) = 0;
 

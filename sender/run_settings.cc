@@ -36,7 +36,11 @@ const std::vector<Setting<RunSpec>>& run_settings() {
       {"dial-limit", "TIME", "Path", "How long to wait for it", "60s",
        into(&RunSpec::dial_limit, units::parse_duration)},
       {"family", "any|ipv4|ipv6", "Path", "Which addresses to use", "any",
-       into(&RunSpec::family, one_of<Family>({{"any", Family::any}, {"ipv4", Family::ipv4}, {"ipv6", Family::ipv6}})),
+       into(&RunSpec::family, one_of<Family>({{"any", Family::any},
+                                              {"ipv4", Family::ipv4},
+                                              {"4", Family::ipv4},
+                                              {"ipv6", Family::ipv6},
+                                              {"6", Family::ipv6}})),
        Where::file},
       {"source", "ADDR[:PORT]", "Path",
        "Address to send from, and the first flow's port; further flows and\nstreams count up from it",
@@ -62,6 +66,11 @@ const std::vector<Setting<RunSpec>>& run_settings() {
        [](RunSpec& run, const std::string& text) {
          run.workers.fifo_priority = static_cast<int>(units::parse_count(text, "priority", kMaxPriority));
        }},
+      {"record", "FILE", "Output",
+       "Fetch the receiver's record of each packet flow, once all have ended,\nfor paceline-decode replay. With "
+       "several "
+       "flows -1, -2, ... comes\nbefore the extension",
+       "", into(&RunSpec::record, as_it_is)},
       {"title", "TEXT", "Output", "A text that is carried into the result", "", into(&RunSpec::title, as_it_is)},
   };
   return settings;

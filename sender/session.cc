@@ -83,6 +83,7 @@ asio::awaitable<void> Session::handshake() {
   co_await prove_key(welcome.key_wanted());
   channel_->set_max_message(signalling::kMaxResult);
   receiver_host_ = wire::from_wire(welcome.host());
+  brings_records_ = signalling::has_feature(welcome, signalling::kRecordFeature);
   const traffic::ClockIdentity theirs{welcome.clock().boot_id(), welcome.clock().time_namespace(),
                                       nanoseconds{welcome.clock().monotonic_offset()}};
   same_clock_ = clock.same_clock(theirs);
@@ -120,6 +121,7 @@ asio::awaitable<void> Session::read() {
         case wire::Message::kFlowStarted: deliver(by_flow_, message.flow_started().flow_id()); break;
         case wire::Message::kInterval: deliver(by_flow_, message.interval().flow_id()); break;
         case wire::Message::kFlowSummary: deliver(by_flow_, message.flow_summary().flow_id()); break;
+        case wire::Message::kRecordPart: deliver(by_flow_, message.record_part().flow_id()); break;
         case wire::Message::kRefused:
           if (message.refused().flow_id() != 0) {
             deliver(by_flow_, message.refused().flow_id());

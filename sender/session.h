@@ -54,6 +54,8 @@ class Session {
   traffic::Address receiver_address(std::uint16_t port) const;  // of the host that signalling reached
   traffic::Address receiver_address() const { return receiver_address(channel_->remote().port()); }
   traffic::Address local_address() const;  // of the signalling connection
+  /// Whether records can be fetched from it.
+  bool brings_records() const { return brings_records_; }
   const Host& receiver_host() const { return receiver_host_; }
   bool same_clock() const { return same_clock_; }
   std::chrono::nanoseconds round_trip() const { return round_trip_; }  // of the handshake
@@ -71,6 +73,7 @@ class Session {
   std::map<std::uint32_t, Messages*> by_flow_;
   std::string failure_;
   Host receiver_host_;
+  bool brings_records_ = false;
   bool same_clock_ = false;
   std::chrono::nanoseconds round_trip_{0};
 };

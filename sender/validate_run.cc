@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sender/validate_run.h"
 
+#include <algorithm>
 #include <string>
 #include <variant>
 
@@ -82,6 +83,12 @@ std::uint32_t sockets_of(const RunSpec& spec) {
   return sum;
 }
 
+std::size_t records_of(const RunSpec& spec) {
+  return static_cast<std::size_t>(std::ranges::count_if(spec.flows, [](const FlowSpec& flow) {
+    return std::holds_alternative<PacketFlowSpec>(flow) && needs_receiver(flow);
+  }));
+}
+
 void validate_run(const RunSpec& spec) {
   if (spec.flows.empty() || spec.flows.size() > RunSpec::kMaxFlows)
     throw UsageError("a run has 1 to " + std::to_string(RunSpec::kMaxFlows) + " flows, not " +
@@ -96,6 +103,8 @@ void validate_run(const RunSpec& spec) {
   if (spec.title.size() > RunSpec::kMaxTitle)
     throw UsageError("the title has " + std::to_string(spec.title.size()) + " bytes: at most " +
                      std::to_string(RunSpec::kMaxTitle) + " are carried");
+  if (!spec.record.empty() && records_of(spec) == 0)
+    throw UsageError("there is nothing to record (--record): the run has no flow of packets that a receiver takes");
   validate_source(spec);
   if (spec.workers.fifo_priority < 0 || spec.workers.fifo_priority > 99)
     throw UsageError("the SCHED_FIFO priority is " + std::to_string(spec.workers.fifo_priority) +

@@ -58,6 +58,9 @@ class Channel : public std::enable_shared_from_this<Channel> {
   /// How many bytes may wait for the peer: kMaxOutbox unless told otherwise.
   void set_outbox_limit(std::size_t bytes) { outbox_limit_ = bytes; }
 
+  /// Bytes that wait for the peer.
+  std::size_t waiting() const { return outbox_bytes_; }
+
   /// Queues a message; errors surface in receive(). Starts no message after close().
   void send(const wire::Message& message);
 

@@ -15,12 +15,20 @@
 
 namespace paceline::signalling {
 
-/// What a Hello says that asks for runs, not flows, and a Welcome that offers them.
-inline constexpr const char* kRemoteFeature = "remote";
+// What a Hello asks for, if it is not for flows, and a Welcome offers.
+inline constexpr const char* kRemoteFeature = "remote";  // runs
+inline constexpr const char* kFollowFeature = "follow";  // to follow others' flows
+inline constexpr const char* kRecordFeature = "record";  // offered: records can be fetched
+
+/// Of a Hello or a Welcome.
+template <class Greeting>
+bool has_feature(const Greeting& greeting, const char* feature) {
+  return std::ranges::find(greeting.features(), feature) != greeting.features().end();
+}
 
 template <class Greeting>
 bool for_runs(const Greeting& greeting) {
-  return std::ranges::find(greeting.features(), kRemoteFeature) != greeting.features().end();
+  return has_feature(greeting, kRemoteFeature);
 }
 
 /// The end that said Hello: proves the key, and waits for the other end's proof. Every frame after is sealed. Throws

@@ -48,8 +48,24 @@ std::string render_text_row(const ConnectionInterval& interval, const Connection
 
 /// A time series as CSV (RFC 4180, but for line ends): the columns' names, and an interval's row; decoder/README.md
 /// says what is in them. `flow` is the run's, from 0. No line ends.
-std::string render_csv_header();
-std::string render_csv(std::size_t flow, const PacketInterval& interval);
+class CsvIntervals {
+ public:
+  /// Columns for the kinds of flow that are among these.
+  explicit CsvIntervals(const std::vector<FlowSpec>& flows);
+
+  std::string header() const;
+  std::string row(std::size_t flow, const PacketInterval& interval) const;
+  std::string row(std::size_t flow, const TcpInterval& interval) const;
+  std::string row(std::size_t flow, const ConnectionInterval& interval) const;
+
+ private:
+  bool packets_ = false;
+  bool tcp_ = false;
+  bool connections_ = false;
+};
+
+/// The summary as CSV: the columns' names, then a row a flow; with the last line's end.
+std::string render_csv_summary(const RunResult& run);
 
 /// Exactly one JSON document, without a line end: decoder/README.md has its form, and that of the NDJSON lines.
 std::string render_json(const RunResult& run);

@@ -82,7 +82,7 @@ struct Empirical {
 /// parts[i] with weights[i]; the weights add up to 1. Written `mixture:0.6@(exponential:mean=4ms),0.4@(constant:10ms)`.
 struct Mixture {
   std::vector<double> weights{};
-  std::vector<Model> parts{};
+  std::vector<Model> parts;  // an initializer here would need Model to be complete
   bool operator==(const Mixture&) const;
 };
 

@@ -26,10 +26,15 @@ struct ReceiverLimits {
   std::uint32_t sessions_per_client = 32;  // by IP address; behind source NAT that of the node
   std::uint32_t flows = 4096;              // in all
   std::uint32_t flows_per_session = 4096;
+  std::uint32_t followers = 16;                   ///< in all; 0: nobody may follow
+  std::uint32_t followers_per_client = 8;         ///< by IP address, as sessions
   std::uint32_t streams = 1024;                   ///< TCP connections of one flow
   double rate_pps = 0;                            ///< of one UDP flow; 0: no limit, and flat out is allowed
   double bitrate_bps = 0;                         ///< of one flow; 0: no limit, and flat out is allowed
   nanoseconds duration = std::chrono::hours(24);  ///< of one flow
+  /// Bytes of the records that senders asked for, all together, until they are fetched. Those that are kept in memory,
+  /// where there is no disk, have a quarter of the memory at most.
+  std::uint64_t record_bytes = 1'000'000'000;
 };
 
 struct ReceiverSpec {
@@ -69,6 +74,8 @@ class ReceiverObserver {
   virtual void dial_failed(const std::string& sender, const std::string& why) { (void)sender, (void)why; }
   virtual void session_opened(const std::string& peer) { (void)peer; }
   virtual void session_closed(const std::string& peer, const std::string& why) { (void)peer, (void)why; }
+  virtual void follower_opened(const std::string& peer) { (void)peer; }
+  virtual void follower_closed(const std::string& peer, const std::string& why) { (void)peer, (void)why; }
   virtual void flow_started(const FlowResult& flow) { (void)flow; }
   virtual void interval(std::uint32_t flow_id, const PacketInterval& interval) { (void)flow_id, (void)interval; }
   virtual void interval(std::uint32_t flow_id, const TcpInterval& interval) { (void)flow_id, (void)interval; }

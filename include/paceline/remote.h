@@ -53,7 +53,8 @@ void serve_runs(const RemoteSpec& spec, RemoteObserver& observer, std::stop_toke
 
 /// As run(), on the machine at `sender` (serve_runs()): the observer is told what happens there, the result is what was
 /// measured there. Files that the spec names are that machine's; of RunSpec::key only the name is sent, and the
-/// secret is that machine's. When the connection to it ends early, so does the run, and SetupError is thrown.
+/// secret is that machine's. Records (RunSpec::record) are not brought here: UsageError. When the connection to it ends
+/// early, so does the run, and SetupError is thrown.
 RunResult run_remotely(const Endpoint& sender, const Key& key, const RunSpec& spec, RunObserver& observer,
                        std::stop_token stop = {});
 

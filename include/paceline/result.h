@@ -104,6 +104,7 @@ struct CpuTime {
   nanoseconds user{0};
   nanoseconds system{0};
   nanoseconds elapsed{0};  ///< that the flow ran; 0: not measured
+  nanoseconds stolen{0};   ///< of all CPUs of the machine together, by its hypervisor (proc_stat(5), steal)
 
   bool operator==(const CpuTime&) const = default;
 };
@@ -433,12 +434,26 @@ inline bool is_complete(const FlowResult& flow) {
   return std::visit([](const auto& result) { return result.complete; }, flow);
 }
 
+/// A network interface of the machine, as it stood when the session began.
+struct Interface {
+  std::string name;
+  std::string driver;  ///< "veth", "virtio_net"; empty: the kernel does not say
+  std::uint32_t mtu = 0;
+  std::string qdisc;                  ///< its root's kind; "noqueue", "fq"
+  std::vector<std::string> offloads;  ///< features of ethtool(8) that are on, of those that matter here
+  std::vector<std::string>
+      programs;  ///< BPF on its TC ingress hook, in order: "tcx paceline_stamp", "clsact cil_from_netdev"
+  bool operator==(const Interface&) const = default;
+};
+
 /// The machine that one end ran on.
 struct Host {
-  std::string kernel;       ///< release, "6.1.0-18-amd64"
-  std::string cpu;          ///< model name
-  std::uint32_t cpus = 0;   ///< that the process may use
-  std::string clocksource;  ///< "tsc", "kvm-clock"
+  std::string kernel;                 ///< release, "6.1.0-18-amd64"
+  std::string cpu;                    ///< model name
+  std::uint32_t cpus = 0;             ///< that the process may use
+  std::string clocksource;            ///< "tsc", "kvm-clock"
+  std::vector<Interface> interfaces;  ///< that are up, not a loopback; the first kMaxInterfaces
+  static constexpr std::size_t kMaxInterfaces = 8;
   bool operator==(const Host&) const = default;
 };
 
@@ -451,6 +466,7 @@ struct RunResult {
   Host receiver;  ///< of the first flow
   std::vector<FlowResult> flows;
   std::vector<SliceResult> slices;
+  std::vector<ObjectiveResult> requirements;  ///< on all flows together; not on the wire: who asks for them judges them
 
   bool complete() const {
     for (const FlowResult& flow : flows) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <stop_token>
@@ -61,6 +62,11 @@ struct RunSpec {
       flow_label{};  ///< of IPv6 packets of the data path (RFC 6437), 20 bits; else the kernel's
   WorkerSpec workers{};
 
+  /// Where each packet flow's record file is brought over the signalling channel, once all flows have ended; never
+  /// over a file that is there. With several packet flows the flow's number, -1, -2, ..., comes before the extension.
+  /// What arrives is in FILE.part until it is whole, and stays there if it never is. Empty: no records.
+  std::filesystem::path record{};
+
   static constexpr std::size_t kMaxFlows = 4096;
   static constexpr std::size_t kMaxTitle = 1024;
 };
@@ -77,6 +83,11 @@ class RunObserver {
   virtual void interval(std::size_t flow, const TcpInterval& interval) { (void)flow, (void)interval; }
   virtual void interval(std::size_t flow, const ConnectionInterval& interval) { (void)flow, (void)interval; }
   virtual void finished(std::size_t flow, const FlowResult& result) { (void)flow, (void)result; }
+  /// `bytes` of a flow's record, which has `of` in all, are in `file`, or were when the transfer ended; the last call
+  /// for a record that came whole has bytes == of. Between them a call a second at most.
+  virtual void record(std::size_t flow, const std::filesystem::path& file, std::uint64_t bytes, std::uint64_t of) {
+    (void)flow, (void)file, (void)bytes, (void)of;
+  }
   virtual void warning(const std::string& text) { (void)text; }
 };
 

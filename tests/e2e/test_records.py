@@ -163,7 +163,7 @@ class Records(lab.E2eTest):
             self.skipTest("needs root for a small file system")
         small = self.directory / "small"
         small.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", small], check=True)
         self.addCleanup(subprocess.run, ["umount", small], check=True)
         receiver = self.start_loopback_receiver("--record", small)
         flow = self.measure(f"127.0.0.1:{receiver.port}", "--rate", "10k", "--size", "64", "--duration", "2s").flow()

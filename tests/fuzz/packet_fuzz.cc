@@ -45,6 +45,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   round_trip(bytes, [](std::span<const std::uint8_t> b) { return packet::decode_probe(b); });
   round_trip(bytes, [](std::span<const std::uint8_t> b) { return packet::decode_probe_reply(b); });
+  if (const auto knock = packet::decode_knock(bytes)) {
+    const auto again = packet::decode_knock(packet::encode(*knock));
+    EXPECT(again && again->flow_id == knock->flow_id && again->number == knock->number);
+    EXPECT(again->secret == knock->secret);
+  }
 
   if (size < 16) return 0;
   std::uint64_t low, near;

@@ -11,12 +11,16 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <string_view>
 
 namespace paceline::decoder::testing {
 
 inline std::filesystem::path golden(const std::string& name) { return std::filesystem::path(PACELINE_GOLDEN) / name; }
 
-inline bool updating_golden() { return std::getenv("PACELINE_UPDATE_GOLDEN") != nullptr; }
+inline bool updating_golden() {
+  const char* asked = std::getenv("PACELINE_UPDATE_GOLDEN");
+  return asked != nullptr && std::string_view(asked) == "1";
+}
 
 inline void expect_golden(const std::string& name, const std::string& text) {
   if (updating_golden()) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <map>
 #include <random>
 
@@ -27,6 +28,24 @@ Distribution reference(const std::vector<std::int64_t>& values) {
 
 void record(Histogram& histogram, const std::vector<std::int64_t>& values) {
   for (const std::int64_t value : values) histogram.record(value);
+}
+
+TEST(Histogram, ValuesAtOnceAreTheSameAsOneByOne) {
+  std::mt19937_64 random(4);
+  constexpr auto kLeast = std::numeric_limits<std::int64_t>::min(), kMost = std::numeric_limits<std::int64_t>::max();
+  Histogram at_once, added;
+  for (int round = 0; round < 60; ++round) {
+    std::vector<std::int64_t> values(random() % 2000);
+    const std::uint64_t spread = 2 + random() % 62;  // below and beyond what is summed up in 64 bits
+    for (auto& value : values) value = static_cast<std::int64_t>(random()) >> spread;
+    if (round % 10 == 0) values.insert(values.end(), {0, -1, 1, kLeast, kMost, (1 << 26) - 1, 1 << 26, -(1 << 26)});
+    if (round == 7) values.assign(70'000, 5);  // more than a counter holds
+    const Distribution expected = reference(values);
+    at_once.record(values);
+    added.add(expected);
+    EXPECT_EQ(at_once.take(), expected) << round;
+    EXPECT_EQ(added.take(), expected) << round;
+  }
 }
 
 TEST(Histogram, ManyOfOneValueAreThatManyValues) {

@@ -5,11 +5,12 @@
 
 #include <unistd.h>
 
+#include <bit>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "decoder/record_writer.h"
@@ -60,16 +61,13 @@ inline PacketFlowResult live_result(const Stream& stream, const std::vector<Pack
   return result;
 }
 
-/// The stream through a real writer, slowly enough for its ring; what finish() answers.
+/// The stream through a real writer, for which all of it may wait; what finish() answers.
 inline std::string write_record(const std::filesystem::path& path, const Stream& stream, const PacketFlowResult& result,
-                                std::size_t burst = 500,
-                                std::chrono::milliseconds pause = std::chrono::milliseconds(45)) {
-  RecordWriter writer(path, stream.start);
-  std::size_t handed_over = 0;
-  for (const Call& call : stream.calls) {
-    feed(writer, call);
-    if (++handed_over % burst == 0) std::this_thread::sleep_for(pause);
-  }
+                                std::size_t packets_in_a_block = 700) {
+  const RecordLimits limits{
+      .packets = packets_in_a_block, .age = std::chrono::hours(1), .waiting = std::bit_ceil(stream.calls.size() + 1)};
+  RecordWriter writer(path, stream.start, limits);
+  for (const Call& call : stream.calls) feed(writer, call);
   return writer.finish(result, stream.finished);
 }
 

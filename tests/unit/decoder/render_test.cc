@@ -38,8 +38,12 @@ RunResult typical_run() {
   RunResult run;
   run.version = "0.1.0";
   run.started_at = "2025-03-01T12:00:00Z";
-  run.sender = {"6.1.0-18-amd64", "A CPU of the client", 2, "tsc"};
-  run.receiver = {"6.1.0-18-amd64", "A CPU of the node", 4, "kvm-clock"};
+  run.sender = {"6.1.0-18-amd64", "A CPU of the client", 2, "tsc", {}};
+  run.receiver = {"6.1.0-18-amd64",
+                  "A CPU of the node",
+                  4,
+                  "kvm-clock",
+                  {{"eth0", "veth", 1450, "noqueue", {"rx-gro", "tx-tcp-segmentation"}, {"tcx paceline_ether"}}}};
   run.flows.push_back(flow);
   return run;
 }

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "decoder/live_view.h"
+#include "sender/notices.h"
+#include "sender/output.h"
+
+namespace paceline::sender {
+
+/// Whether standard output is a terminal that can redraw.
+bool can_redraw();
+
+/// A run as a picture on the terminal of standard output, redrawn in place, then the summary. The cursor stays visible
+/// and below the picture, so there is nothing to restore whatever ends the program.
+class LiveOutput : public Output {
+ public:
+  /// Outlives this.
+  LiveOutput(const RunSpec& run, bool colour);
+
+  void connected(const std::string& address) override;
+  void path_confirmed(std::size_t flow, const PathResult& path, const Stamping& stamping) override;
+  void interval(std::size_t flow, const PacketInterval& interval) override;
+  void interval(std::size_t flow, const TcpInterval& interval) override;
+  void interval(std::size_t flow, const ConnectionInterval& interval) override;
+  void record(std::size_t flow, const std::filesystem::path& file, std::uint64_t bytes, std::uint64_t of) override;
+  void warning(const std::string& text) override;
+  void finish(const RunResult& result) override;
+  void show() override;
+
+ private:
+  using Time = std::chrono::steady_clock::time_point;
+
+  /// Takes the picture away while something else is written.
+  void erase();
+  std::string erasure(std::size_t width);
+  void write(const std::string& text);
+  template <class Interval>
+  void take(std::size_t flow, const Interval& interval);
+
+  const RunSpec& run_;
+  const bool colour_;
+  const bool unicode_;
+  Notices notices_;
+  decoder::LiveView view_;
+  std::size_t paths_ = 0;        // that were confirmed
+  std::optional<Time> started_;  // about: when the first row was due
+  std::optional<Time> drawn_;
+  std::vector<std::size_t> widths_;  // of the picture's lines, in columns
+  bool over_ = false;
+};
+
+}  // namespace paceline::sender
