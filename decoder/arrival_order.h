@@ -14,6 +14,12 @@ constexpr std::int64_t difference(std::int64_t later, std::int64_t earlier) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(later) - static_cast<std::uint64_t>(earlier));
 }
 
+/// Without a branch, for the sign of changes is hard to predict. That of the least number is itself.
+constexpr std::int64_t magnitude(std::int64_t value) {
+  const std::int64_t sign = value >> 63;  // all ones below 0
+  return difference(value ^ sign, sign);
+}
+
 /// What a flow sends at most, warm-up included; of one without a rate, or whose rate is but
 /// expected, as many as any rate that may be asked for gives.
 double most_packets(const PacketFlowSpec& spec);
@@ -89,8 +95,7 @@ class ArrivalOrder {
   static std::uint64_t smoothed(std::uint64_t scaled_jitter, std::int64_t change) {
     // The estimator holds 16 times its value: changes of more than 9 years do not fit and count as that.
     constexpr std::uint64_t kMost = std::uint64_t{1} << 58;
-    const auto bits = static_cast<std::uint64_t>(change);
-    const std::uint64_t size = change < 0 ? 0 - bits : bits;
+    const auto size = static_cast<std::uint64_t>(magnitude(change));
     return scaled_jitter + (size < kMost ? size : kMost) - ((scaled_jitter + 8) >> 4);
   }
 

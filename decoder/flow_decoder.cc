@@ -117,7 +117,7 @@ void FlowDecoder::State::measure_variation(std::uint64_t sequence, std::int64_t 
   const auto variation = order.vary(sequence, transit);
   if (!variation.known) return;
   if (variation.adjacent) ipdv.record(variation.change);
-  jitter.record(variation.change < 0 ? difference(0, variation.change) : variation.change);
+  jitter.record(magnitude(variation.change));
 }
 
 void FlowDecoder::State::count(Counted what, std::uint64_t number) {
@@ -202,6 +202,11 @@ void add(Statistics& total, const Statistics& part) {
 }
 
 void accumulate(PacketFlowResult& total, const PacketInterval& interval) {
+  accumulate_counts(total, interval);
+  if (!interval.omitted) add(total.statistics, interval.statistics);
+}
+
+void accumulate_counts(PacketFlowResult& total, const PacketInterval& interval) {
   if (interval.omitted) return;
   if (interval.received.packets > 0) {
     if (total.received.packets == 0) total.first_arrival = interval.first_arrival;
@@ -213,7 +218,6 @@ void accumulate(PacketFlowResult& total, const PacketInterval& interval) {
     // Nothing of the warm-up's loss is in the total that it could be taken from.
     if (correction.interval < measured_from) total.received.lost = difference(total.received.lost, correction.lost);
   }
-  add(total.statistics, interval.statistics);
   total.smoothed_jitter = interval.smoothed_jitter;
   ++total.intervals;
 }

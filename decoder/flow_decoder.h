@@ -76,5 +76,7 @@ void add(Statistics& total, const Statistics& part);
 /// receiver's summary, the sender's live view and a replay are all made by this. One of the warm-up counts for nothing.
 /// Precondition: total.spec is the flow's.
 void accumulate(PacketFlowResult& total, const PacketInterval& interval);
+/// All of this but the statistics.
+void accumulate_counts(PacketFlowResult& total, const PacketInterval& interval);
 
 }  // namespace paceline::decoder

@@ -13,7 +13,7 @@ namespace paceline::decoder {
 
 /// Records one interval's values at a few nanoseconds each, then yields them as a Distribution. The counters
 /// lie in demand-zero pages, so memory is used for the ranges in which values fell only; a page holds two
-/// powers of two.
+/// powers of two. A value marks its counter's row, so that the rows of a wide range need not all be looked at.
 class Histogram {
  public:
   Histogram();  // throws std::bad_alloc
@@ -30,8 +30,9 @@ class Histogram {
     sum_ += static_cast<uint128>(int128{value});
     sum_squares_ += static_cast<uint128>(int128{value} * value);
     const std::size_t slot = slot_of(value);
-    if (++counters_[slot] <= 1) [[unlikely]]
-      note(slot);
+    rows_[slot / kRow] = 1;
+    if (++counters_[slot] == 0) [[unlikely]]
+      wrap(slot, 1);
   }
 
   /// The same value so many times, at the cost of one.
@@ -50,11 +51,17 @@ class Histogram {
   Distribution take();
 
  private:
-  using Counter = std::uint16_t;  // small, for a hundred flows in little memory; note() keeps what it cannot hold
+  using Counter = std::uint16_t;  // small, for a hundred flows in little memory; wrap() keeps what it cannot hold
+  struct UsedRow {
+    std::uint32_t row;
+    std::uint32_t used;  // a bit for each counter that is not 0
+  };
 
   static constexpr std::uint64_t kCounterValues = std::uint64_t{std::numeric_limits<Counter>::max()} + 1;
   static constexpr std::size_t kSlots = 2 * static_cast<std::size_t>(buckets::kMaxIndex) + 1;
-  static constexpr std::size_t kTouchedWords = (kSlots + 63) / 64;
+  static constexpr std::size_t kRow = 32;  // counters: a cache line
+  static constexpr std::size_t kRows = (kSlots + kRow - 1) / kRow;
+  static constexpr std::size_t kCountersSize = kRows * kRow * sizeof(Counter);
 
   static std::size_t slot_of(std::int64_t value) {
     const std::int32_t slot = buckets::index_of(value) + buckets::kMaxIndex;
@@ -62,14 +69,13 @@ class Histogram {
   }
   void record_many(std::int64_t value, std::uint64_t times);
   void count(std::size_t slot, std::uint64_t times);
-  void note(std::size_t slot);
-  void touch(std::size_t slot);
   void wrap(std::size_t slot, std::uint64_t times);
+  std::size_t find_used();
   void clear();
 
-  Counter* counters_ = nullptr;       // kSlots, in one mapping with
-  std::uint64_t* touched_ = nullptr;  // a bit for each slot whose counter is in use
-  std::uint64_t touched_count_ = 0;
+  Counter* counters_ = nullptr;              // kRows of them, in one mapping with
+  std::uint8_t* rows_ = nullptr;             // a byte for each row: 1 when a counter of it may be in use
+  std::vector<UsedRow> used_;                // take()'s
   std::vector<Distribution::Bucket> wraps_;  // by slot: how often a counter passed its largest value
 
   uint128 sum_ = 0;

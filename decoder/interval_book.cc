@@ -13,8 +13,6 @@ IntervalGrid::IntervalGrid(const FlowStart& start)
       regular(static_cast<std::uint64_t>((start.spec.omit + start.spec.duration + start.interval() - nanoseconds{1}) /
                                          start.interval())) {}
 
-std::int64_t IntervalGrid::elapsed(std::int64_t receiver_time) const { return difference(receiver_time, origin); }
-
 IntervalBook::IntervalBook(const FlowStart& start, FlowDecoder::IntervalSink sink, Fill fill)
     : grid_(start), omit_(start.spec.omit), sink_(std::move(sink)), fill_(std::move(fill)), open_end_(grid_.length) {
   open_.omitted = omit_ > nanoseconds{0};

@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "decoder/arrival_order.h"
 #include "decoder/flow_decoder.h"
 #include "decoder/loss_ledger.h"
 
@@ -21,7 +22,7 @@ struct IntervalGrid {
 
   explicit IntervalGrid(const FlowStart& start);
 
-  std::int64_t elapsed(std::int64_t receiver_time) const;
+  std::int64_t elapsed(std::int64_t receiver_time) const { return difference(receiver_time, origin); }
   /// The interval that holds this time; the first one holds what came before the start, the last one what came after
   /// the flow's duration.
   std::uint64_t index_at(std::int64_t elapsed_time) const {

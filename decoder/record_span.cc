@@ -6,8 +6,8 @@ namespace paceline::decoder {
 namespace {
 
 // A span is a few milliseconds' work, so that handing it over costs nothing beside it.
-constexpr std::uint64_t kPackets = std::uint64_t{1} << 17;
-constexpr std::size_t kBytes = std::size_t{1} << 20;
+constexpr std::uint64_t kPackets = std::uint64_t{1} << 18;
+constexpr std::size_t kBytes = std::size_t{1} << 21;
 
 }  // namespace
 

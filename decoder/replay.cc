@@ -109,7 +109,7 @@ class FileReplay {
         other_step_(listener.step > nanoseconds{0} && listener.on_interval),
         flow_(reader.start(), &SpanPart::interval,
               [this, &listener](PacketInterval&& interval) {
-                accumulate(total_, interval);
+                accumulate_counts(total_, interval);
                 if (!other_step_ && listener.on_interval) listener.on_interval(interval, reader_.start().spec);
               }),
         spans_(reader) {

@@ -95,7 +95,11 @@ void SpanDecoder::decode_chunk(const SpanBlock& block, Span& span) {
 // The first packet that does not belong to the open part.
 std::size_t SpanDecoder::until_cut(std::size_t from, std::size_t to) {
   if (part_ != nullptr && cut_ == IntervalGrid::kNever) return to;
-  while (from < to && intervals_.elapsed(chunk_->rx_user[from]) < cut_) ++from;
+  const std::int64_t* const rx_user = chunk_->rx_user.data();
+  std::uint64_t beyond = 0;  // mostly there is none, which is found out at once for all
+  for (std::size_t i = from; i < to; ++i) beyond |= std::uint64_t{intervals_.elapsed(rx_user[i]) >= cut_};
+  if (beyond == 0) return to;
+  while (intervals_.elapsed(rx_user[from]) < cut_) ++from;
   return from;
 }
 
@@ -219,9 +223,11 @@ void SpanDecoder::measure_variation(std::size_t from, std::size_t to) {
   const std::size_t number = to - first;
 
   std::uint64_t jitter = order_.scaled_jitter;
-  for (std::size_t i = 0; i < number; ++i) jitter = ArrivalOrder::smoothed(jitter, change[i]);
+  for (std::size_t i = 0; i < number; ++i) {
+    values_[i] = magnitude(change[i]);
+    jitter = ArrivalOrder::smoothed(jitter, change[i]);
+  }
   order_.scaled_jitter = jitter;
-  for (std::size_t i = 0; i < number; ++i) values_[i] = change[i] < 0 ? difference(0, change[i]) : change[i];
   record(kJitter, values_.data(), number);
 
   const bool follows = order_.any && chunk.sequence[from] == order_.previous_sequence + 1;

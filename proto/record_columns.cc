@@ -171,13 +171,14 @@ bool BlockDecoder::sequences(std::uint16_t version, const BlockHeader& header, B
   for (std::size_t from = 0; from < packets_; from += values.size()) {
     const std::size_t number = std::min(values.size(), packets_ - from);
     read(steps, from, number, values.data());
-    for (std::size_t i = 0; i < number; ++i) {
+    for (std::size_t i = 0; i < number;) {
       sequence_ += values[i] + 1;
-      if (values[i] == 0 && !runs.empty()) {
-        ++runs.back().packets;
-      } else {
-        runs.push_back({sequence_, 1});
-      }
+      if (values[i] != 0 || runs.empty()) runs.push_back({sequence_, 0});
+      std::size_t next = i + 1;  // the first that does not follow
+      while (next < number && values[next] == 0) ++next;
+      runs.back().packets += static_cast<std::uint32_t>(next - i);
+      sequence_ += next - i - 1;
+      i = next;
     }
   }
   return true;
