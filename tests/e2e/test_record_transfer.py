@@ -145,13 +145,13 @@ class RecordTransfer(lab.E2eTest):
     def test_a_record_beyond_the_limit_is_cut_there_and_says_so(self):
         receiver = self.start_loopback_receiver("--record-limit", "50k")
         target = f"127.0.0.1:{receiver.port}"
-        sender = self.measure(target, "--rate", "50k", "--duration", "1s", "--batching", "several", "--record",
+        sender = self.measure(target, "--rate", "50k", "--duration", "4s", "--batching", "several", "--record",
                               self.file)
         self.assertTrue(sender.flow()["complete"])
         self.assertRegex(sender.stderr, r"the record of flow 1 is not whole: \d+ records are missing: .*--record-limit")
         self.assertLess(self.file.stat().st_size, 60_000)
         decoded = self.decode(self.file, code=lab.EXIT_PARTIAL)
-        self.assertLess(decoded["received"]["packets"], 50_000)
+        self.assertLess(decoded["received"]["packets"], 200_000)
         self.assertGreater(decoded["received"]["packets"], 0)
 
         # What was fetched makes room again.
