@@ -15,5 +15,6 @@ enum Exit { kComplete = 0, kFailed = 1, kUsage = 2, kPartial = 3, kRequirementMi
 void add_replay(CLI::App& program, int& exit_code);
 void add_follow(CLI::App& program, int& exit_code);
 void add_compare(CLI::App& program, int& exit_code);
+void add_report(CLI::App& program, int& exit_code);
 
 }  // namespace paceline::decoder

@@ -3,6 +3,7 @@
 // The parts of the JSON forms that all kinds of flow share. README.md documents the members.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -40,6 +41,11 @@ Json to_json(const SliceResult& slice);
 Json to_json(const PacketFlowResult& flow, Detail detail = Detail::figures);
 Json to_json(const TcpFlowResult& flow, Detail detail = Detail::figures);
 Json to_json(const ConnectionFlowResult& flow, Detail detail = Detail::figures);
+
+/// Their intervals: a line of NDJSON. `flow` is the run's, from 0.
+Json to_json(std::size_t flow, const PacketInterval& interval);
+Json to_json(std::size_t flow, const TcpInterval& interval);
+Json to_json(std::size_t flow, const ConnectionInterval& interval);
 
 /// A run, render_json.cc: the members of its document.
 void add_members(Json& json, const RunResult& run, Detail detail = Detail::figures);

@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   add_replay(program, exit_code);
   add_follow(program, exit_code);
   add_compare(program, exit_code);
+  add_report(program, exit_code);
   try {
     program.parse(argc, argv);
     return exit_code;

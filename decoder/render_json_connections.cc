@@ -65,10 +65,7 @@ Json to_json(const ConnectionFlowResult& flow, Detail detail) {
   return json;
 }
 
-}  // namespace decoder
-
-std::string render_ndjson(std::size_t flow, const ConnectionInterval& interval) {
-  using decoder::Json;
+Json to_json(std::size_t flow, const ConnectionInterval& interval) {
   Json json{{"type", "interval"},
             {"flow", flow},
             {"kind", "connections"},
@@ -77,9 +74,15 @@ std::string render_ndjson(std::size_t flow, const ConnectionInterval& interval) 
             {"end_ns", interval.end.count()},
             {"last", interval.last},
             {"omitted", interval.omitted},
-            {"exchanges", decoder::counts(interval.exchanges)}};
-  decoder::add_times(json, interval.exchanges);
-  return decoder::dump(json, -1);
+            {"exchanges", counts(interval.exchanges)}};
+  add_times(json, interval.exchanges);
+  return json;
+}
+
+}  // namespace decoder
+
+std::string render_ndjson(std::size_t flow, const ConnectionInterval& interval) {
+  return decoder::dump(decoder::to_json(flow, interval), -1);
 }
 
 }  // namespace paceline

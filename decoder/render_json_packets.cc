@@ -178,10 +178,7 @@ Json to_json(const PacketFlowResult& flow, Detail detail) {
           {"intervals", flow.intervals}};
 }
 
-}  // namespace decoder
-
-std::string render_ndjson(std::size_t flow, const PacketInterval& interval) {
-  using decoder::Json, decoder::to_json;
+Json to_json(std::size_t flow, const PacketInterval& interval) {
   Json corrections = Json::array();
   for (const auto& correction : interval.corrections)
     corrections.push_back({{"interval", correction.interval}, {"lost", correction.lost}});
@@ -194,15 +191,21 @@ std::string render_ndjson(std::size_t flow, const PacketInterval& interval) {
             {"end_ns", interval.end.count()},
             {"last", interval.last},
             {"omitted", interval.omitted},
-            {"received", decoder::received_by(interval.received, interval.first_arrival, interval.last_arrival)},
+            {"received", received_by(interval.received, interval.first_arrival, interval.last_arrival)},
             {"corrections", corrections},
-            {"segments", decoder::segments(interval.statistics)},
+            {"segments", segments(interval.statistics)},
             {"jitter_ns", to_json(interval.statistics.jitter)},
             {"smoothed_jitter_ns", interval.smoothed_jitter.count()},
             {"ipdv_ns", to_json(interval.statistics.ipdv)}};
   json["received"]["stamped"] = interval.received.stamped;
   json["received"]["missed"] = interval.received.missed;
-  return decoder::dump(json, -1);
+  return json;
+}
+
+}  // namespace decoder
+
+std::string render_ndjson(std::size_t flow, const PacketInterval& interval) {
+  return decoder::dump(decoder::to_json(flow, interval), -1);
 }
 
 }  // namespace paceline

@@ -122,38 +122,40 @@ Json to_json(const TcpFlowResult& flow, Detail detail) {
           {"intervals", flow.intervals}};
 }
 
-}  // namespace decoder
-
-std::string render_ndjson(std::size_t flow, const TcpInterval& interval) {
-  using decoder::Json, decoder::to_json;
+Json to_json(std::size_t flow, const TcpInterval& interval) {
   Json streams = Json::array();
   WireCounts wire;
   for (const StreamInterval& stream : interval.streams) {
     streams.push_back(
         {{"sent", {{"bytes", stream.written}, {"retransmits", stream.retransmits}}},
-         {"received", {{"bytes", stream.received}, {"goodput_bps", decoder::goodput_bps(interval, stream.received)}}},
-         {"tcp_info", decoder::tcp_info(stream.info)},
-         {"wire", decoder::wire_counts(stream.wire)}});
-    decoder::add(wire, stream.wire);
+         {"received", {{"bytes", stream.received}, {"goodput_bps", goodput_bps(interval, stream.received)}}},
+         {"tcp_info", tcp_info(stream.info)},
+         {"wire", wire_counts(stream.wire)}});
+    add(wire, stream.wire);
   }
-  const StreamInterval all = decoder::sum(interval);
-  const Json json{
-      {"type", "interval"},
-      {"flow", flow},
-      {"kind", "tcp"},
-      {"index", interval.index},
-      {"start_ns", interval.start.count()},
-      {"end_ns", interval.end.count()},
-      {"last", interval.last},
-      {"omitted", interval.omitted},
-      {"one_sided", interval.one_sided},
-      {"sent", {{"bytes", all.written}, {"retransmits", all.retransmits}}},
-      {"received", {{"bytes", all.received}, {"goodput_bps", decoder::goodput_bps(interval, all.received)}}},
-      {"streams", streams},
-      {"wire", decoder::wire_counts(wire)},
-      {"host_delay_ns", to_json(interval.host_delay)},
-      {"arrival_gap_ns", to_json(interval.arrival_gap)}};
-  return decoder::dump(json, -1);
+  const StreamInterval all = sum(interval);
+  Json json{{"type", "interval"},
+            {"flow", flow},
+            {"kind", "tcp"},
+            {"index", interval.index},
+            {"start_ns", interval.start.count()},
+            {"end_ns", interval.end.count()},
+            {"last", interval.last},
+            {"omitted", interval.omitted},
+            {"one_sided", interval.one_sided},
+            {"sent", {{"bytes", all.written}, {"retransmits", all.retransmits}}},
+            {"received", {{"bytes", all.received}, {"goodput_bps", goodput_bps(interval, all.received)}}},
+            {"streams", streams},
+            {"wire", wire_counts(wire)},
+            {"host_delay_ns", to_json(interval.host_delay)},
+            {"arrival_gap_ns", to_json(interval.arrival_gap)}};
+  return json;
+}
+
+}  // namespace decoder
+
+std::string render_ndjson(std::size_t flow, const TcpInterval& interval) {
+  return decoder::dump(decoder::to_json(flow, interval), -1);
 }
 
 }  // namespace paceline

@@ -55,6 +55,8 @@ void add_output(CLI::App& app, Options& options) {
   app.add_option("--output", options.output, "Write results there instead of to standard output")->type_name("FILE");
   app.add_option("--hlog", options.hlog, "Delays as an HdrHistogram log, too (.hlog): a histogram an interval")
       ->type_name("FILE");
+  app.add_option("--report", options.report, "A page with charts, too (.html): one file that any browser opens")
+      ->type_name("FILE");
   app.add_option_function<std::vector<std::string>>(
          "--require",
          [&options](const std::vector<std::string>& texts) {

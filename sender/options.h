@@ -33,6 +33,7 @@ struct Options {
   std::string output;                   // file; empty: standard output
   bool plain = false;                   // text: lines, even where a picture could be drawn
   std::string hlog;                     // file of interval histograms; empty: none
+  std::string report;                   // file of a page with charts; empty: none
   bool require_objectives = false;      // a slice that misses one has an exit code of its own
   std::vector<Objective> requirements;  // of all flows together; likewise
   std::optional<RemoteSender> remote;   // the run is to be run there

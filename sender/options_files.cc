@@ -46,10 +46,10 @@ void add_campaign(CLI::App& run, CampaignOptions& asked) {
 }
 
 void take_campaign(CommandLine& line, const CampaignOptions& asked, CampaignSpec spec) {
-  if (line.options.format != Format::text || !line.options.hlog.empty())
+  if (line.options.format != Format::text || !line.options.hlog.empty() || !line.options.report.empty())
     throw UsageError(
         "a campaign's results are a line of JSON a run in --output: leave --json and other forms out; paceline-decode "
-        "compare makes tables of them");
+        "compare and report make tables and charts of them");
   if (asked.spec.retry_failed && !asked.spec.resume)
     throw UsageError("--retry-failed makes runs again that a file has as failed: give --resume, too");
   spec.resume = asked.spec.resume;

@@ -11,6 +11,7 @@
 #include "sender/hlog_output.h"
 #include "sender/live_output.h"
 #include "sender/notices.h"
+#include "sender/report_output.h"
 #include "sender/result_file.h"
 #include "sender/text_output.h"
 
@@ -43,6 +44,7 @@ Outputs console(const Options& options, std::ostream& out) {
 Outputs files(const Options& options) {
   Outputs outputs;
   if (!options.hlog.empty()) outputs.push_back(std::make_unique<HlogOutput>(options.run, options.hlog));
+  if (!options.report.empty()) outputs.push_back(std::make_unique<ReportOutput>(options.report));
   return outputs;
 }
 

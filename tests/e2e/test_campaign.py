@@ -4,6 +4,7 @@
 import csv
 import json
 import os
+import re
 import pathlib
 import shutil
 import signal
@@ -62,7 +63,7 @@ class Paper(CampaignTest):
 
     RUNS = 2 * 2 * 2 * 2 * 4
 
-    def test_a_kill_a_resume_and_a_table(self):
+    def test_a_kill_a_resume_a_table_and_a_report(self):
         topology = self.make_topology()
         self.start_receiver()
         shutil.copy(EXAMPLES / "paper-short-services", self.folder)
@@ -85,6 +86,7 @@ class Paper(CampaignTest):
         self.assert_each_run_once(self.RUNS)
         self.assert_paths_are_what_they_are_called(topology)
         self.assert_table()
+        self.assert_report()
 
     def assert_paths_are_what_they_are_called(self, topology):
         """The last scenario's data path is the map, and the chains are gone."""
@@ -104,6 +106,20 @@ class Paper(CampaignTest):
         rows = list(csv.DictReader(table.stdout.splitlines()))
         self.assertEqual({(row["services"], row["family"]) for row in rows},
                          {(services, family) for services in ("1", "50") for family in ("4", "6")})
+
+    def assert_report(self):
+        """The browser's part of it is e2e.report's."""
+        page = self.folder / "report.html"
+        report = self.start(lab.DECODER, "report", self.runs, "--axis", "datapath", "--baseline", "iptables",
+                            "--candidate", "nftables", "--by", "family,services", "--where", "measurement=throughput",
+                            "--output", page)
+        self.assertEqual(report.finish(), 0, report.log())
+        data = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text(), re.DOTALL)
+        (metric,) = json.loads(data[1])["comparison"]["metrics"]
+        self.assertEqual(metric["name"], "throughput")
+        self.assertEqual(len(metric["cells"]), 4)
+        for cell in metric["cells"]:
+            self.assertGreater(cell["ratios"]["median"]["ratio"], 0)
 
 
 class Trouble(CampaignTest):
