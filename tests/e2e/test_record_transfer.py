@@ -149,7 +149,7 @@ class RecordTransfer(lab.E2eTest):
                               self.file)
         self.assertTrue(sender.flow()["complete"])
         self.assertRegex(sender.stderr, r"the record of flow 1 is not whole: \d+ records are missing: .*--record-limit")
-        self.assertLess(self.file.stat().st_size, 60_000)
+        self.assertLess(self.file.stat().st_size, 90_000)  # a block beyond the limit, and the tail
         decoded = self.decode(self.file, code=lab.EXIT_PARTIAL)
         self.assertLess(decoded["received"]["packets"], 200_000)
         self.assertGreater(decoded["received"]["packets"], 0)

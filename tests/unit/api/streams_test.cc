@@ -206,13 +206,20 @@ TEST(MixedRun, LatencyUnderLoadInBothDirections) {
   EXPECT_TRUE(log.one_thread);
 }
 
-TEST(MixedRun, AThousandFlows) {
+// ThreadSanitizer keeps each mapping apart from its neighbours, and the kernel allows 65,530.
+#ifdef __SANITIZE_THREAD__
+constexpr std::size_t kManyFlows = 1'000;
+#else
+constexpr std::size_t kManyFlows = RunSpec::kMaxFlows;
+#endif
+
+TEST(MixedRun, AsManyFlowsAsThereMayBe) {
   Receiver receiver;
   RunSpec spec = run_to(receiver.at(), 200ms, 20);
-  spec.flows.resize(RunSpec::kMaxFlows, spec.flows[0]);
+  spec.flows.resize(kManyFlows, spec.flows[0]);
   RunLog log;
   const RunResult result = run(spec, log);
-  ASSERT_EQ(result.flows.size(), RunSpec::kMaxFlows);
+  ASSERT_EQ(result.flows.size(), kManyFlows);
   for (std::size_t i = 0; i < result.flows.size(); ++i) {
     EXPECT_TRUE(udp(result, i).complete) << i << ": " << udp(result, i).incomplete_reason;
     EXPECT_EQ(udp(result, i).sent.packets, 4u);

@@ -109,8 +109,11 @@ class DataPathTest : public testing::Test {
   /// Probes until there is an answer; the flow may have been added a moment ago.
   static packet::ProbeReply expect_reply(Client& client, const TestFlow& flow, std::uint32_t attempt,
                                          const packet::Nonce& nonce = {}) {
-    client.send(flow.probe(attempt, nonce));
-    const auto bytes = client.receive();
+    std::optional<std::vector<std::uint8_t>> bytes;
+    for (int asked = 0; asked < 20 && !bytes; ++asked) {
+      client.send(flow.probe(attempt, nonce));
+      bytes = client.receive(1'000);
+    }
     const auto reply = bytes ? packet::decode_probe_reply(*bytes) : std::nullopt;
     EXPECT_TRUE(reply.has_value()) << "no reply to attempt " << attempt;
     return reply.value_or(packet::ProbeReply{});
