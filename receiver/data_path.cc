@@ -39,6 +39,17 @@ DataPath::DataPath(const std::string& bind, std::uint16_t port, const traffic::W
 
 DataPath::~DataPath() = default;
 
+DataWorker::Counts DataPath::counts() const {
+  DataWorker::Counts all;
+  for (const auto& worker : workers_) {
+    const DataWorker::Counts counts = worker->counts();
+    all.probes_answered += counts.probes_answered;
+    all.socket_drops += counts.socket_drops;
+    all.strays += counts.strays;
+  }
+  return all;
+}
+
 std::uint32_t DataPath::choose_id(bool coalesce) {
   const auto least = std::ranges::min_element(workers_, {}, [](const auto& worker) { return worker->flows(); });
   const auto slot = static_cast<std::uint32_t>(2 * (least - workers_.begin()) + (coalesce ? 1 : 0));

@@ -33,6 +33,8 @@ class DataPath {
   std::uint16_t port() const { return port_; }
   /// Receive buffer of the sockets that take datagrams one by one.
   std::size_t buffer_bytes() const { return buffer_bytes_; }
+  /// What its workers have done since they began, together.
+  DataWorker::Counts counts() const;
   /// What become_worker() said, once a reason.
   const std::vector<std::string>& warnings() const { return warnings_; }
 

@@ -23,6 +23,11 @@ constexpr int kBatchesInARow = 16;
 
 ReceiverTime receiver_now() { return traffic::now<ReceiverClock>(); }
 
+// Of a counter that only this thread writes: no locked instruction.
+void add(std::atomic<std::uint64_t>& counter, std::uint64_t more) {
+  counter.store(counter.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 DataWorker::DataWorker(traffic::DataSocket plain, traffic::DataSocket coalescing, const StampLadder& ladder,
@@ -43,6 +48,11 @@ DataWorker::DataWorker(traffic::DataSocket plain, traffic::DataSocket coalescing
 DataWorker::~DataWorker() {
   thread_.request_stop();
   eventfd_write(bell_.get(), 1);
+}
+
+DataWorker::Counts DataWorker::counts() const {
+  return {probes_answered_.load(std::memory_order_relaxed), socket_drops_.load(std::memory_order_relaxed),
+          strays_.load(std::memory_order_relaxed)};
 }
 
 std::size_t DataWorker::flows() const {
@@ -212,7 +222,7 @@ void DataWorker::take(Socket& socket, const traffic::Datagram& arrived, Receiver
     const auto header = packet::decode_header(rest.bytes.first(size));
     std::size_t taken = 1;
     if (!header) {
-      // Nobody's: it has no flow to be counted for.
+      receiver::add(strays_, 1);  // it has no flow to be counted for
     } else if (header->type == packet::Type::data) {
       taken = take_data(*header, rest, counted, now);
     } else if (header->type == packet::Type::probe) {
@@ -227,6 +237,7 @@ void DataWorker::take(Socket& socket, const traffic::Datagram& arrived, Receiver
 std::size_t DataWorker::take_data(const packet::Header& header, const traffic::Datagram& arrived, const Flow*& counted,
                                   ReceiverTime now) {
   Held* held = find(header.flow_id);
+  if (held == nullptr) receiver::add(strays_, 1);
   if (held == nullptr || !held->flow->started()) return 1;
   Flow& flow = *held->flow;
   if (std::exchange(counted, &flow) != &flow) flow.count_buffer();
@@ -240,9 +251,8 @@ std::size_t DataWorker::take_data(const packet::Header& header, const traffic::D
 
 void DataWorker::take_probe(Socket& socket, const traffic::Datagram& datagram, ReceiverTime now) {
   const auto probe = packet::decode_probe(datagram.bytes);
-  if (!probe) return;
-  Held* held = find(probe->flow_id);
-  if (held == nullptr || !held->flow->knows(*probe)) return;
+  Held* held = probe ? find(probe->flow_id) : nullptr;
+  if (held == nullptr || !held->flow->knows(*probe)) return receiver::add(strays_, 1);
   const bool exchange = held->flow->is_exchange(*probe, datagram.from);
   const Stamping stamping = exchange ? Stamping{} : ladder_.judge(datagram);  // it asks the kernel for names
   // This path passes no TC hook of ours: from the next packet on the kernel stamps it.
@@ -252,6 +262,7 @@ void DataWorker::take_probe(Socket& socket, const traffic::Datagram& datagram, R
   reply->received = static_cast<std::uint64_t>(now.time_since_epoch().count());
   reply->replied = static_cast<std::uint64_t>(receiver_now().time_since_epoch().count());
   socket.socket.reply(packet::encode(*reply), datagram);
+  receiver::add(probes_answered_, 1);
 }
 
 void DataWorker::enable_netstamp() {
@@ -299,6 +310,7 @@ void DataWorker::share_drops(Socket& socket, ReceiverTime now) {
   const std::uint64_t drops = socket.socket.drops();
   const std::uint64_t more = drops - std::exchange(socket.drops, drops);
   if (more == 0) return;
+  receiver::add(socket_drops_, more);
   for (auto& [id, held] : flows_) {
     if (&held.socket == &socket) held.flow->lost_in_socket(more, now);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <future>
@@ -49,7 +50,15 @@ class DataWorker {
   /// What become_worker() said; waits until it has.
   std::string warning() { return become_.get_future().get(); }
 
+  /// What it has done since it began.
+  struct Counts {
+    std::uint64_t probes_answered = 0;
+    std::uint64_t socket_drops = 0;  // that were noticed: while flows run, and when one starts
+    std::uint64_t strays = 0;        // datagrams of no flow that it has
+  };
+
   // From any thread.
+  Counts counts() const;
   std::size_t flows() const;
   bool holds(std::uint32_t flow_id) const;
 
@@ -108,6 +117,11 @@ class DataWorker {
   std::unordered_map<std::uint32_t, Held> flows_;
   std::array<Flow*, traffic::DataSocket::kBatch> echoed_{};  // whose packets send_back() sends, by their order
   std::priority_queue<Alarm, std::vector<Alarm>, std::greater<>> alarms_;
+
+  // Written by its thread alone.
+  std::atomic<std::uint64_t> probes_answered_{0};
+  std::atomic<std::uint64_t> socket_drops_{0};
+  std::atomic<std::uint64_t> strays_{0};
 
   traffic::FileDescriptor bell_;
   mutable std::mutex mailbox_mutex_;

@@ -24,14 +24,14 @@ Dialler::Dialler(asio::io_context& io, Endpoint sender, Listener& listener, Serv
 asio::awaitable<void> Dialler::dial_forever() {
   asio::steady_timer pause(io_);
   std::chrono::seconds wait = kFirstPause;
-  while (!listener_.stopped()) {
+  while (listener_.serves_new()) {
     auto socket = co_await connect();
     bool served = false;
     if (socket) {
       why_not_ = "it did not shake hands: is it a sender that waits (paceline-send ... --listen PORT)?";
       served = co_await listener_.serve_dialled(std::move(*socket));
     }
-    if (listener_.stopped()) co_return;
+    if (!listener_.serves_new()) co_return;
     if (served) {
       wait = kFirstPause;
       told_.clear();

@@ -63,15 +63,6 @@ bool reply(int socket, const packet::Probe& probe, const packet::Nonce& nonce, R
          static_cast<ssize_t>(bytes.size());
 }
 
-/// The reply to an exchange; the connection is to be closed right after it. MSG_MORE holds the reply back until then,
-/// so that one segment carries it and our FIN: the receiver closes first, and there is a segment less.
-void answer_exchange(int socket, DoorFlow& flow, const packet::Probe& probe, ReceiverTime received) {
-  // Counted first: whoever has the reply may ask at once how many there were.
-  flow.answered.fetch_add(1, std::memory_order_relaxed);
-  if (!reply(socket, probe, traffic::random_value<packet::Nonce>(), received, MSG_MORE))
-    flow.answered.fetch_sub(1, std::memory_order_relaxed);
-}
-
 template <class Which>
 Address end_of(int socket, Which getname) {
   sockaddr_storage address{};
@@ -215,7 +206,7 @@ void DoorWorker::serve(const std::shared_ptr<Guest>& guest) {
   if (!flow) return dismiss(*guest);
 
   if (guest->flow) {  // a later probe, of the clock exchange
-    if (flow != guest->flow || !reply(socket, *probe, guest->nonce, now, 0)) dismiss(*guest);
+    if (flow != guest->flow || !answer(socket, *probe, guest->nonce, now, 0)) dismiss(*guest);
     return;
   }
   if (flow->policy == DoorPolicy::exchanges) {
@@ -224,6 +215,22 @@ void DoorWorker::serve(const std::shared_ptr<Guest>& guest) {
   }
   lock.unlock();
   admit(guest, flow, *probe, now);
+}
+
+bool DoorWorker::answer(int socket, const packet::Probe& probe, const packet::Nonce& nonce, ReceiverTime received,
+                        int flags) {
+  if (!reply(socket, probe, nonce, received, flags)) return false;
+  answered_.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
+/// The reply to an exchange; the connection is to be closed right after it. MSG_MORE holds the reply back until then,
+/// so that one segment carries it and our FIN: the receiver closes first, and there is a segment less.
+void DoorWorker::answer_exchange(int socket, DoorFlow& flow, const packet::Probe& probe, ReceiverTime received) {
+  // Counted first: whoever has the reply may ask at once how many there were.
+  flow.answered.fetch_add(1, std::memory_order_relaxed);
+  if (!answer(socket, probe, traffic::random_value<packet::Nonce>(), received, MSG_MORE))
+    flow.answered.fetch_sub(1, std::memory_order_relaxed);
 }
 
 /// Its first probe: answers it and seats it among the flow's.
@@ -243,7 +250,7 @@ void DoorWorker::admit(const std::shared_ptr<Guest>& guest, const std::shared_pt
     guest->flow = flow;
     guest->attempt = probe.attempt;
     guest->nonce = traffic::random_value<packet::Nonce>();
-    if (!lobby_.seat(guest) || !reply(socket, probe, guest->nonce, received, 0)) return dismiss(*guest);
+    if (!lobby_.seat(guest) || !answer(socket, probe, guest->nonce, received, 0)) return dismiss(*guest);
   }
   if (flow->listener)
     flow->listener->path_confirmed(probe.attempt, arrived_at, seen_from, ladder_->judge_connection(seen));

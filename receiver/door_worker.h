@@ -28,6 +28,8 @@ class DoorWorker {
   void start(const StampLadder& ladder, const traffic::WorkerOptions& options, std::size_t index);
   /// Takes a connection in whose first bytes are unread. From any thread.
   void adopt(traffic::FileDescriptor connection);
+  /// Probes, since it began. From any thread.
+  std::uint64_t answered() const { return answered_.load(std::memory_order_relaxed); }
 
  private:
   void run(const std::stop_token& stop);
@@ -40,6 +42,8 @@ class DoorWorker {
   void serve(const std::shared_ptr<Guest>& guest);
   void admit(const std::shared_ptr<Guest>& guest, const std::shared_ptr<DoorFlow>& flow, const packet::Probe& probe,
              ReceiverTime received);
+  bool answer(int socket, const packet::Probe& probe, const packet::Nonce& nonce, ReceiverTime received, int flags);
+  void answer_exchange(int socket, DoorFlow& flow, const packet::Probe& probe, ReceiverTime received);
   void dismiss(Guest& guest);
 
   std::vector<int> listening_;
@@ -47,6 +51,7 @@ class DoorWorker {
   const StampLadder* ladder_ = nullptr;
   traffic::FileDescriptor epoll_;
   traffic::FileDescriptor bell_;
+  std::atomic<std::uint64_t> answered_{0};
   ReceiverTime listen_again_at_ = ReceiverTime::max();  // max(): it listens
   std::jthread thread_;
 };

@@ -145,6 +145,7 @@ void Followers::flow_gone(std::uint32_t flow_id) {
     news.set_why_unknown("it broke off before it could be summed up");
   });
   running_.erase(found);
+  next_.flow_gone(flow_id);
   hang_up_if_done();
 }
 

@@ -39,7 +39,7 @@ class Followers : public ReceiverObserver {
   void leave(const asio::ip::address& client);
 
   /// The flow is over, with a result or without.
-  void flow_gone(std::uint32_t flow_id);
+  void flow_gone(std::uint32_t flow_id) override;
   /// Hangs up on all, as soon as no flow runs.
   void stop(const std::string& why);
 
@@ -52,6 +52,9 @@ class Followers : public ReceiverObserver {
   void session_closed(const std::string& peer, const std::string& why) override { next_.session_closed(peer, why); }
   void follower_opened(const std::string& peer) override { next_.follower_opened(peer); }
   void follower_closed(const std::string& peer, const std::string& why) override { next_.follower_closed(peer, why); }
+  void refused(const std::string& peer, const std::string& reason) override { next_.refused(peer, reason); }
+  void draining(std::uint32_t sessions, std::uint32_t flows) override { next_.draining(sessions, flows); }
+  void status(const ReceiverStatus& status) override { next_.status(status); }
   void warning(const std::string& text) override { next_.warning(text); }
   void flow_started(const FlowResult& flow) override;
   void interval(std::uint32_t flow_id, const PacketInterval& interval) override;

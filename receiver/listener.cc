@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "receiver/listener.h"
 
+#include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/redirect_error.hpp>
@@ -16,6 +17,12 @@ namespace paceline::receiver {
 
 using asio::ip::tcp;
 using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr char kDrained[] = "the receiver was shut down";
+
+}  // namespace
 
 Listener::Listener(tcp::acceptor acceptor, Service& service, std::function<void()> over)
     : acceptor_(std::move(acceptor)), service_(service), over_(std::move(over)), idle_(acceptor_.get_executor()) {}
@@ -53,6 +60,20 @@ asio::awaitable<void> Listener::stop_when_idle_for(nanoseconds time) {
   }
 }
 
+void Listener::drain() {
+  if (stopped() || service_.draining) return;
+  service_.draining = true;
+  service_.observer.draining(service_.sessions, static_cast<std::uint32_t>(service_.flow_ids.size()));
+  for (Connection& connection : connections_) {
+    if (connection.session && connection.session->welcomed()) connection.session->stop_when_done(kDrained);
+  }
+  if (!welcomed_any()) stop(kDrained);
+}
+
+bool Listener::welcomed_any() const {
+  return std::ranges::any_of(connections_, [](const Connection& c) { return c.session && c.session->welcomed(); });
+}
+
 void Listener::stop(const std::string& why) {
   if (!acceptor_.is_open()) return;
   asio::error_code ignored;
@@ -86,7 +107,7 @@ asio::awaitable<void> Listener::serve(Entry connection) {
 }
 
 asio::awaitable<bool> Listener::serve_dialled(tcp::socket socket) {
-  if (stopped()) co_return false;
+  if (!serves_new()) co_return false;
   const Entry entry = connections_.insert(connections_.end(), {std::move(socket), nullptr});
   std::exception_ptr failure;
   try {
@@ -113,6 +134,8 @@ void Listener::closed(Entry connection) {
   connections_.erase(connection);
   if (!acceptor_.is_open()) {
     if (connections_.empty()) over_();
+  } else if (service_.draining) {
+    if (!welcomed_any()) stop(kDrained);
   } else if (measured && service_.spec.one_off) {
     stop("the receiver was to serve one session (--one-off)");
   }

@@ -31,9 +31,13 @@ class Listener {
   /// Serves a sender over a connection that was dialled, until it is over. Whether it shook hands.
   asio::awaitable<bool> serve_dialled(asio::ip::tcp::socket socket);
   bool stopped() const { return !acceptor_.is_open(); }
+  bool serves_new() const { return !stopped() && !service_.draining; }
 
   /// Stops when there was no session for so long. Until stop().
   asio::awaitable<void> stop_when_idle_for(nanoseconds time);
+
+  /// Serves nobody new; stops as soon as the sessions that are there are done. `over` is called then, too.
+  void drain();
 
   /// Ends every session with partial summaries.
   void stop(const std::string& why);
@@ -50,6 +54,7 @@ class Listener {
   asio::awaitable<void> serve(Entry connection);
   void closed(Entry connection);
   void make_room();
+  bool welcomed_any() const;
 
   asio::ip::tcp::acceptor acceptor_;
   Service& service_;

@@ -1,87 +1,79 @@
 // SPDX-License-Identifier: MIT
-#include <cstdio>
+#include <chrono>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <stop_token>
 #include <string>
 
 #include "paceline/error.h"
 #include "paceline/receiver.h"
-#include "receiver/log_lines.h"
+#include "receiver/health.h"
+#include "receiver/http_endpoint.h"
+#include "receiver/log.h"
+#include "receiver/metrics.h"
+#include "receiver/observers.h"
 #include "receiver/options.h"
 #include "traffic/file_descriptor.h"
 #include "traffic/stop_signals.h"
 
 namespace {
 
-/// Logs the receiver's life to standard error, a line an event.
-class Log : public paceline::ReceiverObserver {
- public:
-  void listening(std::uint16_t port, std::uint16_t data_port) override {
-    if (port != 0) {
-      std::cerr << "listening: signalling port " << port << "/tcp, data port " << data_port << "/udp and /tcp"
-                << std::endl;
-    } else {
-      std::cerr << "dialling out: nobody may dial in; data port " << data_port << "/udp and /tcp" << std::endl;
-    }
-  }
+using paceline::receiver::Health;
+using paceline::receiver::HttpAnswer;
+using paceline::receiver::HttpEndpoint;
+using paceline::receiver::Log;
+using paceline::receiver::LogLevel;
+using paceline::receiver::Metrics;
 
-  void stamping(paceline::Hook hook, const std::vector<std::string>& interfaces, const std::string& reason) override {
-    std::cerr << "receive stamps: " << to_string(hook);
-    for (std::size_t i = 0; i < interfaces.size(); ++i) std::cerr << (i == 0 ? " on " : ", ") << interfaces[i];
-    if (!reason.empty()) std::cerr << "; " << reason;
-    std::cerr << std::endl;
-  }
+HttpAnswer probe(const std::string& why_not) {
+  return why_not.empty() ? HttpAnswer{.body = "ok\n"} : HttpAnswer{.status = 503, .body = why_not + "\n"};
+}
 
-  void dial_failed(const std::string& sender, const std::string& why) override {
-    std::cerr << "dialling " << sender << ": " << why << "; it is tried again" << std::endl;
-  }
+HttpAnswer answer(std::string_view path, const Health& health, const Metrics& metrics) {
+  const auto now = std::chrono::steady_clock::now();
+  if (path == "/livez") return probe(health.not_live(now));
+  if (path == "/readyz") return probe(health.not_ready(now));
+  if (path == "/metrics") return {.type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics.text(now)};
+  return {.status = 404, .body = "here are /livez, /readyz and /metrics\n"};
+}
 
-  void session_opened(const std::string& peer) override { std::cerr << "session " << peer << ": opened" << std::endl; }
+/// Serves until it is told to end.
+void serve(const paceline::receiver::Options& options, Log& log) {
+  std::stop_source stop, drain;
+  paceline::traffic::drain_on_signals(drain, stop);
+  for (const std::string& note : options.notes) log.warning(note);
+  if (!options.http_port) return paceline::serve(options.spec, log, stop.get_token(), drain.get_token());
 
-  void session_closed(const std::string& peer, const std::string& why) override {
-    std::cerr << "session " << peer << ": closed" << (why.empty() ? "" : ": " + why) << std::endl;
-  }
-
-  void follower_opened(const std::string& peer) override {
-    std::cerr << "follower " << peer << ": opened" << std::endl;
-  }
-
-  void follower_closed(const std::string& peer, const std::string& why) override {
-    std::cerr << "follower " << peer << ": closed" << (why.empty() ? "" : ": " + why) << std::endl;
-  }
-
-  void flow_started(const paceline::FlowResult& flow) override {
-    std::cerr << std::visit([](const auto& result) { return paceline::receiver::describe_start(result); }, flow)
-              << std::endl;
-  }
-
-  void flow_finished(const paceline::FlowResult& flow) override {
-    std::cerr << std::visit([](const auto& result) { return paceline::receiver::describe_end(result); }, flow)
-              << std::endl;
-  }
-
-  void warning(const std::string& text) override { std::cerr << "warning: " << text << std::endl; }
-};
+  Health health;
+  Metrics metrics;
+  const HttpEndpoint http(options.spec.bind, *options.http_port,
+                          [&](std::string_view path) { return answer(path, health, metrics); });
+  log.write({LogLevel::info,
+             "http",
+             "probes and metrics: port " + std::to_string(http.port()) + "/tcp (HTTP)",
+             {{"port", http.port()}}});
+  // The log last: who reads of something there finds it in the others.
+  paceline::receiver::Observers observers({&health, &metrics, &log});
+  paceline::serve(options.spec, observers, stop.get_token(), drain.get_token());
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  paceline::ReceiverSpec spec;
-  if (const auto exit_code = paceline::receiver::parse_options(argc, argv, spec)) return *exit_code;
+  paceline::receiver::Options options;
+  if (const auto exit_code = paceline::receiver::parse_options(argc, argv, options)) return *exit_code;
 
   paceline::traffic::raise_descriptor_limit();
-  std::stop_source stop;
-  paceline::traffic::stop_on_signals(stop, false);
-  Log log;
+  Log log(std::cerr, options.log_format, options.log_level);
   try {
-    paceline::serve(spec, log, stop.get_token());
+    serve(options, log);
     return 0;
   } catch (const paceline::UsageError& error) {
-    std::cerr << "paceline-recv: " << error.what() << '\n';
+    log.failed(error.what());
     return 2;
   } catch (const std::exception& error) {
-    std::cerr << "paceline-recv: " << error.what() << '\n';
+    log.failed(error.what());
     return 1;
   }
 }

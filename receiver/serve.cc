@@ -3,7 +3,10 @@
 #include <asio/io_context.hpp>
 #include <asio/ip/v6_only.hpp>
 #include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
 #include <asio/thread_pool.hpp>
+#include <asio/use_awaitable.hpp>
+#include <chrono>
 #include <exception>
 #include <filesystem>
 #include <list>
@@ -87,9 +90,33 @@ void check(const ReceiverSpec& spec) {
   }
 }
 
+ReceiverStatus status_of(const Service& service) {
+  const DataWorker::Counts counts = service.data_path.counts();
+  return {counts.probes_answered + service.door.probes_answered(), counts.socket_drops, counts.strays};
+}
+
+/// Tells once a second, for ever.
+asio::awaitable<void> tell_status(asio::io_context& io, const Service& service) {
+  asio::steady_timer pause(io);
+  for (;;) {
+    service.observer.status(status_of(service));
+    pause.expires_after(std::chrono::seconds(1));
+    co_await pause.async_wait(asio::use_awaitable);
+  }
+}
+
+/// Until the sessions that are there are done, or the grace is over.
+asio::awaitable<void> drain(asio::io_context& io, Listener& listener, nanoseconds grace) {
+  listener.drain();
+  asio::steady_timer patience(io, grace);
+  co_await patience.async_wait(asio::use_awaitable);
+  listener.stop("the receiver was shut down, and its time of grace is over");
+}
+
 }  // namespace
 
-void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, const std::stop_token& stop) {
+void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, const std::stop_token& stop,
+                         const std::stop_token& draining) {
   check(spec);
   asio::io_context io(1);
   if (spec.record_directory) {
@@ -155,6 +182,9 @@ void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, c
     asio::co_spawn(io, diallers.back().dial_forever(), rethrow);
   }
   if (spec.idle_timeout > nanoseconds{0}) asio::co_spawn(io, listener.stop_when_idle_for(spec.idle_timeout), rethrow);
+  asio::co_spawn(io, tell_status(io, service), rethrow);
+  const std::stop_callback on_drain(
+      draining, [&] { asio::post(io, [&] { asio::co_spawn(io, drain(io, listener, spec.grace), rethrow); }); });
   const std::stop_callback on_stop(stop, [&] { asio::post(io, [&] { listener.stop("the receiver was stopped"); }); });
   std::exception_ptr observers;  // what an observer threw leaves serve(), but nothing that runs is left behind
   while (!io.stopped()) {
@@ -168,14 +198,15 @@ void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, c
   if (observers) std::rethrow_exception(observers);
   io.restart();
   io.poll();  // what the record files' ends had to say
+  observer.status(status_of(service));
 }
 
 }  // namespace paceline::receiver
 
 namespace paceline {
 
-void serve(const ReceiverSpec& spec, ReceiverObserver& observer, std::stop_token stop) {
-  receiver::serve_until_stopped(spec, observer, stop);
+void serve(const ReceiverSpec& spec, ReceiverObserver& observer, std::stop_token stop, std::stop_token drain) {
+  receiver::serve_until_stopped(spec, observer, stop, drain);
 }
 
 }  // namespace paceline

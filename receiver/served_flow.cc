@@ -78,12 +78,7 @@ void ServedFlow::refuse_start(const std::string& reason) {
   refuse(reason);
 }
 
-void ServedFlow::refuse(const std::string& reason) {
-  wire::Message answer;
-  answer.mutable_refused()->set_flow_id(id_);
-  answer.mutable_refused()->set_reason(reason);
-  send(answer);
-}
+void ServedFlow::refuse(const std::string& reason) { owner_->refuse_flow(id_, reason); }
 
 void ServedFlow::say_started(const FlowResult& result, const Stamping& stamping, const std::string& warning,
                              std::uint64_t duplicate_window) {

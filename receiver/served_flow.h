@@ -25,6 +25,8 @@ class FlowOwner {
   virtual asio::any_io_executor executor() = 0;
   virtual Service& service() = 0;
   virtual void send(const wire::Message& message) = 0;
+  /// Tells the sender that the flow is not to be, or not yet.
+  virtual void refuse_flow(std::uint32_t flow_id, const std::string& reason) = 0;
   /// The flow takes traffic.
   virtual void started(std::uint32_t flow_id) = 0;
   /// The flow is over, and has said what it had to say.

@@ -42,6 +42,7 @@ struct Service {
   std::unordered_set<std::uint32_t> flow_ids;
   std::map<asio::ip::address, std::uint32_t> sessions_by_client;
   std::uint32_t sessions = 0;
+  bool draining = false;  // nobody new is served
 };
 
 }  // namespace paceline::receiver

@@ -35,6 +35,8 @@ std::string endpoint_text(const asio::ip::tcp::endpoint& endpoint) {
 constexpr std::chrono::seconds kFarewell{2};   // for a peer to take what it was sent last
 constexpr std::chrono::seconds kLastFetch{8};  // for a sender to fetch records from a receiver that was stopped
 
+constexpr std::chrono::milliseconds kDrainPause{50};  // from one look at what still runs to the next
+
 // Who holds a place and does nothing with it makes room for others.
 constexpr std::chrono::seconds kIdleSession{30};  // without a flow
 constexpr std::chrono::seconds kUnstartedFlow{60};
@@ -190,12 +192,14 @@ asio::awaitable<void> Session::demand_key(Clock::time_point deadline) {
     const bool impostor = std::string_view(error.what()) == frame::kNotAuthentic;
     const std::string news = impostor ? service_.impostors.tell(peer_, Clock::now()) : "";
     if (!news.empty()) service_.observer.warning(news);
+    if (!channel_->ended_by_peer()) service_.observer.refused(peer_, error.what());
     throw;
   }
 }
 
 // Why there is no place for one more session; empty if there is.
 std::string Session::full() const {
+  if (service_.draining) return "the receiver is being shut down and serves nobody new (draining)";
   if (follows_) return service_.observer.full(channel_->remote().address());
   const ReceiverLimits& limits = service_.spec.limits;
   if (service_.sessions >= limits.sessions)
@@ -299,6 +303,7 @@ std::string Session::misplaced_knock(const wire::OpenFlow& request) const {
 }
 
 std::string Session::no_room() const {
+  if (service_.draining) return "the receiver is being shut down and takes no new flow (draining)";
   const ReceiverLimits& limits = service_.spec.limits;
   if (flows_.size() >= limits.flows_per_session)
     return "the session has " + std::to_string(flows_.size()) + " flows, the receiver's limit (flows per session)";
@@ -385,6 +390,7 @@ void Session::refuse(std::uint32_t request, std::uint32_t flow_id, const std::st
   answer.mutable_refused()->set_flow_id(flow_id);
   answer.mutable_refused()->set_reason(reason);
   channel_->send(answer);
+  service_.observer.refused(peer_, reason);
 }
 
 void Session::forget(std::uint32_t flow_id) {
@@ -393,6 +399,8 @@ void Session::forget(std::uint32_t flow_id) {
   if (flows_.erase(flow_id) > 0) service_.flow_ids.erase(flow_id);
   if (flows_.empty()) flows_ended_.cancel();
 }
+
+bool Session::busy() const { return follows_ ? !service_.flow_ids.empty() : !flows_.empty() || records_awaited(); }
 
 asio::awaitable<void> Session::end_flows() {
   const auto flows = flows_;  // those that do not run are forgotten at once
@@ -430,6 +438,20 @@ void Session::stop(const std::string& why) {
         asio::steady_timer patience(self->channel_->executor(), self->follows_ ? 2 * kFarewell : kFarewell);
         co_await patience.async_wait(asio::use_awaitable);
         self->channel_->close();
+      },
+      asio::detached);
+}
+
+void Session::stop_when_done(const std::string& why) {
+  asio::co_spawn(
+      channel_->executor(),
+      [self = shared_from_this(), why]() -> asio::awaitable<void> {
+        asio::steady_timer pause(self->channel_->executor());
+        while (self->busy() && self->ending_.empty()) {
+          pause.expires_after(kDrainPause);
+          co_await pause.async_wait(asio::use_awaitable);
+        }
+        if (self->ending_.empty()) self->stop(why);
       },
       asio::detached);
 }

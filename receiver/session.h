@@ -29,6 +29,9 @@ class Session : public FlowOwner, public std::enable_shared_from_this<Session> {
   /// Ends the session's flows with partial summaries, then the session.
   void stop(const std::string& why);
 
+  /// As stop(), once nothing of its runs any more: a follower's session, once nobody's does.
+  void stop_when_done(const std::string& why);
+
   /// Hangs up at once. For a connection that has not shaken hands.
   void drop() { channel_->close(); }
 
@@ -47,6 +50,7 @@ class Session : public FlowOwner, public std::enable_shared_from_this<Session> {
   void send(const wire::Message& message) override { channel_->send(message); }
   void started(std::uint32_t) override { had_flow_ = true; }
   void forget(std::uint32_t flow_id) override;
+  void refuse_flow(std::uint32_t flow_id, const std::string& reason) override { refuse(0, flow_id, reason); }
 
  private:
   asio::awaitable<void> handshake();
@@ -57,6 +61,7 @@ class Session : public FlowOwner, public std::enable_shared_from_this<Session> {
   asio::awaitable<void> serve();
   asio::awaitable<void> serve_follower();
   bool records_awaited() const;
+  bool busy() const;
   void read_record(const wire::ReadRecord& request);
   void open_flow(const wire::OpenFlow& request);
   void offer_flow(const wire::OpenFlow& request, const FlowSpec& spec);

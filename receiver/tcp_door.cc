@@ -107,6 +107,12 @@ class TcpDoor::Impl {
   const std::string& sctp_refusal() const { return sctp_refusal_; }
   Lobby& lobby() { return lobby_; }
 
+  std::uint64_t probes_answered() const {
+    std::uint64_t all = 0;
+    for (const auto& worker : workers_) all += worker->answered();
+    return all;
+  }
+
  private:
   traffic::WorkerOptions options_;
   FileDescriptor listening_;
@@ -148,5 +154,7 @@ std::vector<traffic::TcpStream> TcpDoor::claim(std::uint32_t flow_id, const std:
 std::uint64_t TcpDoor::remove(std::uint32_t flow_id) { return impl_->lobby().remove(flow_id); }
 
 std::uint64_t TcpDoor::answered(std::uint32_t flow_id) const { return impl_->lobby().answered(flow_id); }
+
+std::uint64_t TcpDoor::probes_answered() const { return impl_->probes_answered(); }
 
 }  // namespace paceline::receiver

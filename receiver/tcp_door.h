@@ -69,6 +69,8 @@ class TcpDoor {
   /// Closes the flow's connections and forgets it. Returns how many exchanges were answered.
   std::uint64_t remove(std::uint32_t flow_id);
   std::uint64_t answered(std::uint32_t flow_id) const;
+  /// Probes that were answered since it was opened, exchanges among them.
+  std::uint64_t probes_answered() const;
 
  private:
   class Impl;

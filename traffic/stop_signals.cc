@@ -10,26 +10,50 @@
 
 namespace paceline::traffic {
 
-void stop_on_signals(std::stop_source stop, bool impatient) {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kOneWish{500};
+
+/// Calls take(signal) for each SIGINT and SIGTERM, on a thread of its own.
+template <class Take>
+void on_signals(Take take) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
-  std::thread([signals, stop = std::move(stop), impatient]() mutable {
-    constexpr std::chrono::milliseconds kOneWish{500};
-    std::chrono::steady_clock::time_point first;
+  std::thread([signals, take = std::move(take)]() mutable {
     for (;;) {
       int signal = 0;
       sigwait(&signals, &signal);
-      const auto now = std::chrono::steady_clock::now();
-      if (stop.request_stop())
-        first = now;
-      else if (impatient && now - first > kOneWish)
-        _exit(128 + signal);
+      take(signal);
     }
   }).detach();
+}
+
+}  // namespace
+
+void stop_on_signals(std::stop_source stop, bool impatient) {
+  on_signals([stop = std::move(stop), impatient, first = Clock::time_point{}](int signal) mutable {
+    const auto now = Clock::now();
+    if (stop.request_stop())
+      first = now;
+    else if (impatient && now - first > kOneWish)
+      _exit(128 + signal);
+  });
+}
+
+void drain_on_signals(std::stop_source drain, std::stop_source stop) {
+  on_signals([drain = std::move(drain), stop = std::move(stop), first = Clock::time_point{}](int signal) mutable {
+    const auto now = Clock::now();
+    if (signal == SIGTERM && drain.request_stop())
+      first = now;
+    else if (signal == SIGINT || now - first > kOneWish)
+      stop.request_stop();
+  });
 }
 
 }  // namespace paceline::traffic

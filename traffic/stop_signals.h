@@ -11,4 +11,8 @@ namespace paceline::traffic {
 /// signals to its host.
 void stop_on_signals(std::stop_source stop, bool impatient);
 
+/// SIGTERM requests a drain; SIGINT, or what comes later than half a second after the first signal, a stop. Otherwise
+/// as stop_on_signals().
+void drain_on_signals(std::stop_source drain, std::stop_source stop);
+
 }  // namespace paceline::traffic

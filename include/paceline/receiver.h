@@ -50,6 +50,7 @@ struct ReceiverSpec {
   std::uint32_t workers = 0;    ///< threads for data; 0: one a CPU that the process may use
   bool one_off = false;         ///< returns when the first session that had a flow is over
   nanoseconds idle_timeout{0};  ///< returns when there was no session for so long; 0: never
+  nanoseconds grace{0};         ///< for flows to end by themselves once a drain is requested
   TcMode tc = TcMode::automatic;
   std::vector<std::string> interfaces{};  ///< for the TC hook; empty: all that are up and not a loopback
   bool allow_tcx = true;                  ///< false: start the ladder at clsact
@@ -58,6 +59,14 @@ struct ReceiverSpec {
   std::optional<std::filesystem::path> record_directory{};  ///< one record file a flow, created there
   std::vector<Key> keys{};  ///< a sender must have one of them; empty: everybody is served
   ReceiverLimits limits{};
+};
+
+/// What a receiver has done since it began.
+struct ReceiverStatus {
+  std::uint64_t probes_answered = 0;    ///< on UDP and TCP
+  std::uint64_t data_socket_drops = 0;  ///< datagrams (UDP_GRO: super-packets) that the data sockets had no room for,
+                                        ///< as noticed: at a flow's start, while it runs and at its end
+  std::uint64_t stray_datagrams = 0;    ///< UDP at the data port, of no flow that it has
 };
 
 /// Told of a receiver's life, on the thread that called serve(), one call at a time; it must return soon.
@@ -80,13 +89,22 @@ class ReceiverObserver {
   virtual void interval(std::uint32_t flow_id, const PacketInterval& interval) { (void)flow_id, (void)interval; }
   virtual void interval(std::uint32_t flow_id, const TcpInterval& interval) { (void)flow_id, (void)interval; }
   virtual void flow_finished(const FlowResult& result) { (void)result; }
+  /// A flow that was started is over, and there is no result of it.
+  virtual void flow_gone(std::uint32_t flow_id) { (void)flow_id; }
+  /// A session, a follower or a flow was turned away. A limit's reason ends with its name, "... its limit (flows)".
+  virtual void refused(const std::string& peer, const std::string& reason) { (void)peer, (void)reason; }
+  /// A drain was requested while so many sessions and flows were there.
+  virtual void draining(std::uint32_t sessions, std::uint32_t flows) { (void)sessions, (void)flows; }
+  /// Once a second, and before serve() returns; whoever waits for it longer knows that the receiver is stuck.
+  virtual void status(const ReceiverStatus& status) { (void)status; }
   virtual void warning(const std::string& text) { (void)text; }
 };
 
-/// Serves senders until a stop is requested; then ends the flows with partial summaries and returns. Blocks.
+/// Serves senders until a stop is requested; then ends the flows with partial summaries and returns. Blocks. When a
+/// `drain` is requested it serves nobody new, lets the flows that it has end, for spec.grace at most, and then stops.
 /// Nothing that a peer sends ends it. Throws UsageError and SetupError (a port in use, --tc required without a
 /// hook) before listening() was called. Uses two threads a
 /// worker beside the caller's, one for files, and those of the TCP flows that run.
-void serve(const ReceiverSpec& spec, ReceiverObserver& observer, std::stop_token stop = {});
+void serve(const ReceiverSpec& spec, ReceiverObserver& observer, std::stop_token stop = {}, std::stop_token drain = {});
 
 }  // namespace paceline

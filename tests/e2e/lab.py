@@ -161,6 +161,18 @@ class Process:
                 f"--- standard error\n{self.stderr}---")
 
 
+class Deadline:
+    """For what is looked at again and again until it is so: `while not so and deadline.goes_on()`."""
+
+    def __init__(self, seconds=GRACE):
+        self._end = time.monotonic() + seconds
+
+    def goes_on(self, pause=0.02):
+        """Waits a little; false when the time is up."""
+        time.sleep(pause)
+        return time.monotonic() < self._end
+
+
 def new_prefix():
     """A name for namespaces that no other test and no other run has."""
     return f"e2e{os.getpid()}x{next(_numbers)}"

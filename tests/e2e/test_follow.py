@@ -105,7 +105,7 @@ class Follow(lab.E2eTest):
         sender = self.start_flow("--rate", "500", "--duration", "60s", "--interval", "100ms")
         follower = self.follow("--ndjson")
         follower.wait_for('"type":"interval"', stream="stdout")
-        self.assertEqual(self.receiver.stop(), 0)
+        self.assertEqual(self.receiver.stop(signal.SIGINT), 0)
         self.finish(sender, lab.EXIT_PARTIAL)
         self.finish(follower, lab.EXIT_PARTIAL)
         self.assertIn("the receiver was stopped", follower.stderr)

@@ -52,7 +52,7 @@ class Receivers(lab.E2eTest):
         self.assertEqual(run.finish(), lab.EXIT_SETUP, run.log())
         self.assertIn("10.244.2.5:9000: Connection refused", run.stderr)
         receiver.stop()
-        self.assertNotIn("flow", receiver.stderr)
+        self.assertNotRegex(receiver.stderr, "Z flow ")
 
     def test_one_that_is_killed_leaves_the_other_flow_alone(self):
         self.make_topology("--pods", "2")
@@ -75,7 +75,7 @@ class Receivers(lab.E2eTest):
         receiver = self.start_receiver("--advertise", "udp=30899")
         sender = self.start_sender(endpoint(lab.NODE[4], 30900), "--rate", "500", "--duration", "500ms", "--delay", "13s",
                                    "--json")
-        receiver.wait_for("^flow ")
+        receiver.wait_for(r"Z flow [0-9a-f]{8}: ")
         # Whoever lets the mapping die has no way in any more.
         topology.run("node", "nft", """
             table inet closed {

@@ -49,7 +49,7 @@ class Signals(lab.E2eTest):
     def test_receiver_ended_in_the_middle_leaves_a_partial_result(self):
         for number in POLITE:
             with self.subTest(signal=number.name):
-                receiver = self.start_loopback_receiver()
+                receiver = self.start_loopback_receiver("--grace", "0s")
                 sender = self.start_flow(receiver)
                 self.assertEqual(receiver.stop(number), 0, receiver.log())
                 started = time.monotonic()
