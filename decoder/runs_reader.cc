@@ -151,7 +151,8 @@ std::size_t read_head(std::string_view text, const std::filesystem::path& file, 
   const std::size_t length = std::min(text.find('\n'), text.size());
   simdjson::dom::parser parser;
   element json;
-  if (parser.parse(text.data(), length).get(json) != simdjson::SUCCESS || text_of(json, "type") != "campaign")
+  if (text.empty() || parser.parse(text.data(), length).get(json) != simdjson::SUCCESS ||
+      text_of(json, "type") != "campaign")
     throw FileError(file.string() + ": this is no runs file: its first line does not describe a campaign");
   if (const std::uint64_t format = number_of(json, "format"); format != kFormat)
     throw FileError(fmt::format("{}: its format is {}, this program reads format {}", file.string(), format, kFormat));

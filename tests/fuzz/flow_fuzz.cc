@@ -14,6 +14,7 @@
 
 #include "receiver/flow.h"
 #include "tests/fuzz/expect.h"
+#include "tests/fuzz/script.h"
 
 namespace {
 
@@ -22,25 +23,6 @@ using namespace std::chrono_literals;
 
 constexpr std::uint32_t kId = 0xCAFE1234;
 constexpr std::size_t kAddresses = 16;
-
-class Script {
- public:
-  explicit Script(std::span<const std::uint8_t> bytes) : rest_(bytes) {}
-
-  bool over() const { return rest_.empty(); }
-
-  template <class Number>
-  Number next() {
-    Number value{};
-    const std::size_t size = std::min(sizeof value, rest_.size());
-    std::memcpy(&value, rest_.data(), size);
-    rest_ = rest_.subspan(size);
-    return value;
-  }
-
- private:
-  std::span<const std::uint8_t> rest_;
-};
 
 struct Told {
   PacketFlowResult total;
