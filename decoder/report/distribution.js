@@ -35,13 +35,13 @@ function boundsOf(index) {
   return index < 0 ? [-high, -low] : [low, high];
 }
 
-// {min, max, count, buckets: [{low, high, count}]} or null.
+// {min, max, count, buckets: [{low, high, far, count}]} or null; percentiles are told by the end that is far from 0.
 function distribution(json) {
   if (!json || !json.histogram || !json.count) return null;
   const clamp = value => Math.min(Math.max(value, json.min), json.max);
   const buckets = bucketsOf(json.histogram).map(({index, count}) => {
     const [low, high] = boundsOf(index);
-    return {low: clamp(low), high: clamp(high), count};
+    return {low: clamp(low), high: clamp(high), far: clamp(index < 0 ? low : high), count};
   });
   return {...json, buckets};
 }
@@ -50,10 +50,10 @@ function distribution(json) {
 function percentileCurve(values) {
   const points = [];
   let below = 0;
-  for (const {high, count} of values.buckets) {
+  for (const {far, count} of values.buckets) {
     below += count;
     const left = values.count - below;
-    points.push({x: left > 0 ? values.count / left : values.count * 2, y: high, q: below / values.count});
+    points.push({x: left > 0 ? values.count / left : values.count * 2, y: far, q: below / values.count});
     if (points.length === 1 && below < values.count) points.unshift({x: 1, y: values.min, q: 0});
   }
   return points;

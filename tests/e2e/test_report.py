@@ -68,7 +68,7 @@ const walk = (json, place) => {
       const rank = Math.max(1, Math.ceil(q * values.count));
       let below = 0;
       const bucket = values.buckets.find(one => (below += one.count) >= rank);
-      const far = bucket.high;
+      const far = bucket.far;
       if (far !== json[name]) wrong.push(`${place} ${name}: ${far}, not ${json[name]}`);
       ++seen;
     }
