@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "traffic/random.h"
 
@@ -14,21 +15,24 @@ using Taking = traffic::DataSocket::Taking;
 
 }  // namespace
 
-DataPath::DataPath(const std::string& bind, std::uint16_t port, const traffic::WorkerOptions& options,
-                   const StampLadder& ladder, nanoseconds timens_offset) {
-  const std::size_t count = traffic::worker_count(options, std::numeric_limits<std::size_t>::max());
+DataPath::DataPath(const std::string& bind, std::uint16_t port, traffic::WorkerOptions options)
+    : options_(std::move(options)) {
+  const std::size_t count = traffic::worker_count(options_, std::numeric_limits<std::size_t>::max());
   // In the order in which the kernel counts them: each worker's plain socket, then its coalescing one.
-  std::vector<traffic::DataSocket> sockets;
   for (std::size_t i = 0; i < 2 * count; ++i) {
-    sockets.emplace_back(bind, sockets.empty() ? port : sockets.front().port(),
+    unread_.emplace_back(bind, unread_.empty() ? port : unread_.front().port(),
                          i % 2 == 0 ? Taking::single : Taking::coalesced);
   }
-  sockets.front().steer_by_flow(static_cast<std::uint32_t>(sockets.size()));
-  port_ = sockets.front().port();
-  buffer_bytes_ = sockets.front().buffer_bytes();
-  for (std::size_t i = 0; i < count; ++i) {
+  unread_.front().steer_by_flow(static_cast<std::uint32_t>(unread_.size()));
+  port_ = unread_.front().port();
+  buffer_bytes_ = unread_.front().buffer_bytes();
+}
+
+void DataPath::open(const StampLadder& ladder, nanoseconds timens_offset) {
+  std::vector<traffic::DataSocket> sockets = std::exchange(unread_, {});
+  for (std::size_t i = 0; i < sockets.size() / 2; ++i) {
     workers_.push_back(std::make_unique<DataWorker>(std::move(sockets[2 * i]), std::move(sockets[2 * i + 1]), ladder,
-                                                    timens_offset, options, i));
+                                                    timens_offset, options_, i));
   }
   for (const auto& worker : workers_) {
     std::string warning = worker->warning();

@@ -21,14 +21,16 @@ class DataPath {
   using Bound = DataWorker::Bound;
   using Started = DataWorker::Started;
 
-  /// Takes datagrams on `bind`:`port` (empty: all addresses of both families; 0: any free port) from now on. Another
-  /// receiver on the port is for TcpDoor to refuse. `timens_offset`: what this process's CLOCK_MONOTONIC is ahead of
-  /// the kernel's, in which the TC program stamps. Throws SetupError, UsageError for an address that is none.
-  DataPath(const std::string& bind, std::uint16_t port, const traffic::WorkerOptions& workers,
-           const StampLadder& ladder, nanoseconds timens_offset);
+  /// Binds `bind`:`port` (empty: all addresses of both families; 0: any free port); nothing is read before open().
+  /// Another receiver on the port is for TcpDoor to refuse. Throws SetupError, UsageError for an address that is none.
+  DataPath(const std::string& bind, std::uint16_t port, traffic::WorkerOptions workers);
   ~DataPath();
   DataPath(const DataPath&) = delete;
   DataPath& operator=(const DataPath&) = delete;
+
+  /// Starts the workers, once. `timens_offset`: what this process's CLOCK_MONOTONIC is ahead of the kernel's, in which
+  /// the TC program stamps.
+  void open(const StampLadder& ladder, nanoseconds timens_offset);
 
   std::uint16_t port() const { return port_; }
   /// Receive buffer of the sockets that take datagrams one by one.
@@ -38,7 +40,7 @@ class DataPath {
   /// What become_worker() said, once a reason.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
-  // From any thread; carried out in order for each flow.
+  // From any thread after open(); carried out in order for each flow.
   /// A random flow id, not in use, of the worker that has the fewest flows. `coalesce`: for a flow whose datagrams may
   /// come as super-packets (UDP_GRO), which is fast and blurs delays.
   std::uint32_t choose_id(bool coalesce);
@@ -60,6 +62,8 @@ class DataPath {
 
   std::uint16_t port_ = 0;
   std::size_t buffer_bytes_ = 0;
+  traffic::WorkerOptions options_;
+  std::vector<traffic::DataSocket> unread_;  // until open()
   std::vector<std::string> warnings_;
   std::vector<std::unique_ptr<DataWorker>> workers_;
 };

@@ -5,9 +5,11 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "paceline/error.h"
 #include "paceline/receiver.h"
+#include "receiver/capabilities.h"
 #include "receiver/health.h"
 #include "receiver/http_endpoint.h"
 #include "receiver/log.h"
@@ -38,23 +40,48 @@ HttpAnswer answer(std::string_view path, const Health& health, const Metrics& me
   return {.status = 404, .body = "here are /livez, /readyz and /metrics\n"};
 }
 
+/// Gives capabilities up as soon as what takes them is done.
+class Privileges : public paceline::ReceiverObserver {
+ public:
+  Privileges(const paceline::ReceiverSpec& spec, Log& log) : spec_(spec), log_(log) {}
+
+  void stamping(paceline::Hook hook, const std::vector<std::string>&, const std::string&) override {
+    const auto kept = paceline::receiver::keep_capabilities(paceline::receiver::needed_after_attach(spec_, hook));
+    std::string names;
+    for (const std::string& name : kept) names += (names.empty() ? "" : ", ") + name;
+    log_.write(
+        {LogLevel::debug, "capabilities", "capabilities kept: " + (names.empty() ? "none" : names), {{"kept", kept}}});
+  }
+
+ private:
+  const paceline::ReceiverSpec& spec_;
+  Log& log_;
+};
+
 /// Serves until it is told to end.
 void serve(const paceline::receiver::Options& options, Log& log) {
   std::stop_source stop, drain;
-  paceline::traffic::drain_on_signals(drain, stop);
-  for (const std::string& note : options.notes) log.warning(note);
-  if (!options.http_port) return paceline::serve(options.spec, log, stop.get_token(), drain.get_token());
-
   Health health;
   Metrics metrics;
-  const HttpEndpoint http(options.spec.bind, *options.http_port,
-                          [&](std::string_view path) { return answer(path, health, metrics); });
-  log.write({LogLevel::info,
-             "http",
-             "probes and metrics: port " + std::to_string(http.port()) + "/tcp (HTTP)",
-             {{"port", http.port()}}});
+  std::optional<HttpEndpoint> http;
+  paceline::receiver::raise_capabilities();
+  paceline::traffic::block_stop_signals();
+  paceline::receiver::start_without_capabilities([&] {
+    paceline::traffic::drain_on_signals(drain, stop);
+    if (options.http_port)
+      http.emplace(options.spec.bind, *options.http_port,
+                   [&](std::string_view path) { return answer(path, health, metrics); });
+  });
+
+  for (const std::string& note : options.notes) log.warning(note);
+  if (http)
+    log.write({LogLevel::info,
+               "http",
+               "probes and metrics: port " + std::to_string(http->port()) + "/tcp (HTTP)",
+               {{"port", http->port()}}});
+  Privileges privileges(options.spec, log);
   // The log last: who reads of something there finds it in the others.
-  paceline::receiver::Observers observers({&health, &metrics, &log});
+  paceline::receiver::Observers observers({&privileges, &health, &metrics, &log});
   paceline::serve(options.spec, observers, stop.get_token(), drain.get_token());
 }
 

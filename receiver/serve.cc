@@ -137,7 +137,9 @@ void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, c
   const StampLadder ladder(spec, data_port, {data_port, port});
   const auto door = std::move(closed_door);  // ends before the ladder does
   const traffic::ClockIdentity clock = traffic::read_clock_identity();
-  DataPath data_path(spec.bind, data_port, workers, ladder, clock.monotonic_offset);
+  DataPath data_path(spec.bind, data_port, workers);
+  observer.stamping(ladder.hook(), ladder.interfaces(), ladder.reason());
+  data_path.open(ladder, clock.monotonic_offset);
   door->open(ladder);
   traffic::RecordReader records(workers);
 
@@ -164,7 +166,6 @@ void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, c
     io.stop();
   });
 
-  observer.stamping(ladder.hook(), ladder.interfaces(), ladder.reason());
   for (const std::string& warning : ladder.warnings()) observer.warning(warning);
   for (const std::string& warning : data_path.warnings()) observer.warning(warning);
   if (spec.keys.empty() && !only_local && !spec.dial_only)

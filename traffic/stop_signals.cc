@@ -16,16 +16,20 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kOneWish{500};
 
-/// Calls take(signal) for each SIGINT and SIGTERM, on a thread of its own.
-template <class Take>
-void on_signals(Take take) {
+sigset_t stop_signals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+/// Calls take(signal) for each SIGINT and SIGTERM, on a thread of its own.
+template <class Take>
+void on_signals(Take take) {
+  block_stop_signals();
   std::signal(SIGPIPE, SIG_IGN);
-  std::thread([signals, take = std::move(take)]() mutable {
+  std::thread([signals = stop_signals(), take = std::move(take)]() mutable {
     for (;;) {
       int signal = 0;
       sigwait(&signals, &signal);
@@ -35,6 +39,11 @@ void on_signals(Take take) {
 }
 
 }  // namespace
+
+void block_stop_signals() {
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
 
 void stop_on_signals(std::stop_source stop, bool impatient) {
   on_signals([stop = std::move(stop), impatient, first = Clock::time_point{}](int signal) mutable {

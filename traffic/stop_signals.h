@@ -11,6 +11,10 @@ namespace paceline::traffic {
 /// signals to its host.
 void stop_on_signals(std::stop_source stop, bool impatient);
 
+/// On this thread and those that it starts from now on. The others do this, too: for a program that calls them on
+/// another thread than its first.
+void block_stop_signals();
+
 /// SIGTERM requests a drain; SIGINT, or what comes later than half a second after the first signal, a stop. Otherwise
 /// as stop_on_signals().
 void drain_on_signals(std::stop_source drain, std::stop_source stop);

@@ -75,7 +75,9 @@ class ReceiverObserver {
   virtual ~ReceiverObserver() = default;
   /// `port` is 0 when nobody may dial in.
   virtual void listening(std::uint16_t port, std::uint16_t data_port) { (void)port, (void)data_port; }
-  /// The ladder's outcome: hook in use, interfaces it sits on, why not better.
+  /// The ladder's outcome: hook in use, interfaces it sits on, why not better. The ports are open then, and no thread
+  /// is started yet: a program that gives up privileges here gives them up for serve() as a whole. Taking a filter off
+  /// clsact at the end takes CAP_NET_ADMIN.
   virtual void stamping(Hook hook, const std::vector<std::string>& interfaces, const std::string& reason) {
     (void)hook, (void)interfaces, (void)reason;
   }

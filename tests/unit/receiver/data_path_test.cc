@@ -98,7 +98,10 @@ class DataPathTest : public testing::Test {
  protected:
   static constexpr std::uint32_t kWorkers = 2;
 
-  DataPathTest() { path_.emplace("", 0, traffic::WorkerOptions{kWorkers, {}, 0}, ladder_, 0ns); }
+  DataPathTest() {
+    path_.emplace("", 0, traffic::WorkerOptions{kWorkers, {}, 0});
+    path_->open(ladder_, 0ns);
+  }
 
   Address at(const char* ip) const { return Address::parse(ip, path_->port()); }
 
@@ -347,11 +350,12 @@ TEST_F(DataPathTest, ASocketOfNoGroupOnThePortIsASetupError) {
   socklen_t length = Address::parse("127.0.0.1", 0).to_sockaddr(address, AF_INET);
   ASSERT_EQ(bind(other.get(), reinterpret_cast<const sockaddr*>(&address), length), 0);
   getsockname(other.get(), reinterpret_cast<sockaddr*>(&address), &length);
-  EXPECT_THROW(DataPath("127.0.0.1", Address::from(address).port(), {1, {}, 0}, ladder_, 0ns), SetupError);
+  EXPECT_THROW(DataPath("127.0.0.1", Address::from(address).port(), {1, {}, 0}), SetupError);
 }
 
 TEST_F(DataPathTest, AWorkerThatCannotHaveItsCpuSaysSo) {
-  const DataPath path("127.0.0.1", 0, {2, {4095}, 0}, ladder_, 0ns);
+  DataPath path("127.0.0.1", 0, {2, {4095}, 0});
+  path.open(ladder_, 0ns);
   ASSERT_EQ(path.warnings().size(), 1u) << "two workers, one reason";
   EXPECT_THAT(path.warnings().front(), testing::HasSubstr("4095"));
 }
