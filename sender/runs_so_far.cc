@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -17,55 +19,68 @@ namespace paceline::sender {
 
 namespace {
 
-using simdjson::ondemand::object;
+using json = nlohmann::ordered_json;  // axes have an order
+
+/// A line that is not as it was written.
+class BadLine : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 /// Null is no text.
-std::string text(object& line, std::string_view name) {
-  simdjson::ondemand::value value = line.find_field_unordered(name);
-  return value.is_null() ? std::string() : std::string(std::string_view(value.get_string()));
+std::string text(const json& line, const char* name) {
+  const json& value = line.at(name);
+  return value.is_null() ? std::string() : value.get<std::string>();
 }
 
 /// Numbers among an axis's values are written as such.
-std::string axis_value(simdjson::ondemand::value value) {
-  if (value.type() == simdjson::ondemand::json_type::string) return std::string(std::string_view(value.get_string()));
-  const std::string_view token = value.raw_json_token();
-  return std::string(token.substr(0, token.find_last_not_of(" \t\r") + 1));
+std::string axis_value(const json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+template <class Number>
+Number number(const json& line, const char* name) {
+  const json& value = line.at(name);
+  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > std::numeric_limits<Number>::max())
+    throw BadLine(fmt::format("\"{}\" is no whole number", name));
+  return value.get<Number>();
 }
 
-std::uint64_t number(object& line, std::string_view name) { return line.find_field_unordered(name).get_uint64(); }
-
-CampaignHead read_head(object& line) {
+CampaignHead read_head(const json& line) {
   CampaignHead head;
   head.name = text(line, "name");
   head.version = text(line, "version");
   head.started_at = text(line, "started_at");
-  for (auto axis : line.find_field_unordered("axes").get_object()) {
-    auto& [name, values] = head.axes.emplace_back();
-    name = std::string_view(axis.unescaped_key());
-    for (auto value : axis.value().get_array()) values.push_back(axis_value(value.value()));
+  for (const auto& [name, values] : line.at("axes").get_ref<const json::object_t&>()) {
+    auto& axis = head.axes.emplace_back(name, std::vector<std::string>());
+    for (const json& value : values.get_ref<const json::array_t&>()) axis.second.push_back(axis_value(value));
   }
-  head.repetitions = static_cast<std::uint32_t>(number(line, "repetitions"));
+  head.repetitions = number<std::uint32_t>(line, "repetitions");
   head.order = text(line, "order");
-  head.seed = number(line, "seed");
+  head.seed = number<std::uint64_t>(line, "seed");
   head.fingerprint = text(line, "fingerprint");
   return head;
 }
 
 /// What a line tells of an attempt, without its result.
-CampaignRun read_run(object& line) {
+CampaignRun read_run(const json& line) {
   CampaignRun run{};
-  for (auto axis : line.find_field_unordered("scenario").get_object()) {
-    const std::string name(std::string_view(axis.unescaped_key()));
-    run.scenario.emplace_back(name, axis_value(axis.value()));
-  }
-  run.repetition = static_cast<std::uint32_t>(number(line, "repetition"));
-  run.attempt = static_cast<std::uint32_t>(number(line, "attempt"));
+  for (const auto& [name, value] : line.at("scenario").get_ref<const json::object_t&>())
+    run.scenario.emplace_back(name, axis_value(value));
+  run.repetition = number<std::uint32_t>(line, "repetition");
+  run.attempt = number<std::uint32_t>(line, "attempt");
   const std::string outcome = text(line, "outcome");
   for (const Outcome one : {Outcome::complete, Outcome::partial, Outcome::failed}) {
     if (to_string(one) == outcome) run.outcome = one;
   }
   run.reason = text(line, "reason");
   return run;
+}
+
+/// Without the results, which are nearly all of a file.
+json parse(const std::string& line) {
+  const auto wanted = [](int depth, json::parse_event_t event, const json& value) {
+    return !(depth == 1 && event == json::parse_event_t::key && value == "run");
+  };
+  return json::parse(line, wanted);
 }
 
 // The parts of a fingerprint that are not the same: "axes:1f settings:2e" has two.
@@ -123,25 +138,29 @@ class Reader {
   }
 
  private:
-  void take(std::string& line) {
-    line.reserve(line.size() + simdjson::SIMDJSON_PADDING);
+  void take(const std::string& line) {
     try {
-      auto document = parser_.iterate(line.data(), line.size(), line.capacity());
-      object all = document.get_object();
+      const json all = parse(line);
       const std::string type = text(all, "type");
       if (number_ == 1 && type != "campaign") throw FileError("it does not begin with a campaign");
       if (type == "campaign") require_same(spec_, read_head(all));
       if (type == "run") keep(read_run(all));
       damaged_from_.reset();
-    } catch (const simdjson::simdjson_error& error) {
-      if (number_ == 1) refuse(error.what());
-      // The last line may be torn; one in the middle is left out, and its run made again.
-      if (damaged_from_) tell_damaged();
-      damaged_from_ = at_;
-      damaged_line_ = number_;
+    } catch (const json::exception& error) {
+      pass_over(error.what());
+    } catch (const BadLine& error) {
+      pass_over(error.what());
     } catch (const FileError& error) {
       refuse(error.what());
     }
+  }
+
+  /// The last line may be torn; one in the middle is left out, and its run made again.
+  void pass_over(std::string_view why) {
+    if (number_ == 1) refuse(why);
+    if (damaged_from_) tell_damaged();
+    damaged_from_ = at_;
+    damaged_line_ = number_;
   }
 
   void keep(const CampaignRun& run) {
@@ -172,7 +191,6 @@ class Reader {
 
   const CampaignSpec& spec_;
   std::map<Scenario, std::size_t> cells_;
-  simdjson::ondemand::parser parser_;
   RunsRead read_;
   std::uintmax_t at_ = 0;
   std::size_t number_ = 0;
