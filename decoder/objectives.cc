@@ -109,12 +109,20 @@ double parse_limit(std::string_view text, Metric metric) {
   return ratio;
 }
 
+// What is written reads back as the same number.
+
 std::string written_bitrate(double bps) {
   constexpr std::array<std::pair<double, const char*>, 3> kUnits{{{1e9, "G"}, {1e6, "M"}, {1e3, "k"}}};
   for (const auto& [factor, unit] : kUnits) {
-    if (bps >= factor) return fmt::format("{}{}", bps / factor, unit);
+    const std::string text = fmt::format("{}{}", bps / factor, unit);
+    if (bps >= factor && units::parse_bitrate(text) == bps) return text;
   }
   return fmt::format("{}", bps);
+}
+
+std::string written_ratio(double ratio, Metric metric) {
+  const std::string text = fmt::format("{:.12g}%", ratio * 100);
+  return parse_limit(text, metric) == ratio ? text : fmt::format("{}", ratio);
 }
 
 }  // namespace
@@ -171,8 +179,8 @@ std::string to_string(const Objective& objective) {
   text += objective.at_least ? " > " : " < ";
   switch (objective.metric) {
     case Metric::loss:
-    case Metric::failures: return text + fmt::format("{:.12g}%", objective.limit * 100);
-    case Metric::retransmits: return text + fmt::format("{:.12g}", objective.limit);
+    case Metric::failures: return text + written_ratio(objective.limit, objective.metric);
+    case Metric::retransmits: return text + fmt::format("{}", objective.limit);
     case Metric::throughput: return text + written_bitrate(objective.limit);
     default: return text + to_string(objective.limit / 1e9, Quantity::time);
   }

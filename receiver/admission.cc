@@ -1,52 +1,100 @@
 // SPDX-License-Identifier: MIT
 #include "receiver/admission.h"
 
+#include <fmt/format.h>
+
+#include <limits>
+
 #include "paceline/validate.h"
 
 namespace paceline::receiver {
 
 namespace {
 
-using validation::number;
+std::string number(double value) { return fmt::format("{}", value); }
 
-std::string beyond_bitrate(double bitrate_bps, const ReceiverLimits& limits) {
-  if (limits.bitrate_bps == 0) return {};
-  const std::string limit = "the receiver's limit of " + number(limits.bitrate_bps) + " bit/s (bitrate)";
-  if (bitrate_bps == 0) return "a flow as fast as can be is beyond " + limit + ": give it a rate";
-  if (bitrate_bps > limits.bitrate_bps) return "a bitrate of " + number(bitrate_bps) + " bit/s is above " + limit;
-  return {};
+double or_flat_out(double asked) { return asked > 0 ? asked : std::numeric_limits<double>::infinity(); }
+
+Demand demand(const PacketFlowSpec& spec) {
+  const double rate = or_flat_out(spec.rate_pps);
+  return {rate, rate * spec.size * 8};
+}
+Demand demand(const TcpFlowSpec& spec) { return {0, or_flat_out(spec.bitrate_bps)}; }
+Demand demand(const ConnectionFlowSpec& spec) { return {or_flat_out(spec.rate), 0}; }
+
+/// Of one of a flow's two demands: `there` is what other flows have of the limit already.
+std::string beyond(double asked, double there, double limit, const std::string& unit, const std::string& name) {
+  if (limit == 0 || asked == 0 || asked + there <= limit) return {};
+  const std::string what = "the receiver's limit of " + number(limit) + " " + unit + " (" + name + ")";
+  if (asked == std::numeric_limits<double>::infinity())
+    return "a flow as fast as can be is beyond " + what + ": give it a rate";
+  return number(asked) + " " + unit +
+         (there > 0 ? " more, beside " + number(there) + " granted already, are" : " are") + " above " + what;
 }
 
-std::string beyond(const PacketFlowSpec& spec, const ReceiverLimits& limits) {
-  if (limits.rate_pps > 0) {
-    const std::string limit = "the receiver's limit of " + number(limits.rate_pps) + " (rate)";
-    if (spec.rate_pps == 0) return "a flow as fast as can be is beyond " + limit + ": give it a rate";
-    if (spec.rate_pps > limits.rate_pps) return "a rate of " + number(spec.rate_pps) + " packets/s is above " + limit;
-  }
-  return beyond_bitrate(spec.rate_pps * spec.size * 8, limits);
+std::string beyond_rates(const Demand& asked, const Demand& there, double rate_pps, double bitrate_bps,
+                         const std::string& whose) {
+  const std::string rate = beyond(asked.rate_pps, there.rate_pps, rate_pps, "packets/s", whose + "rate");
+  return rate.empty() ? beyond(asked.bitrate_bps, there.bitrate_bps, bitrate_bps, "bit/s", whose + "bitrate") : rate;
 }
 
-std::string beyond(const TcpFlowSpec& spec, const ReceiverLimits& limits) {
-  if (spec.streams > limits.streams)
-    return std::to_string(spec.streams) + " streams are above the receiver's limit of " +
-           std::to_string(limits.streams) + " (streams)";
-  return beyond_bitrate(spec.bitrate_bps, limits);
+std::string beyond_streams(const FlowSpec& spec, const ReceiverLimits& limits) {
+  const auto* tcp = std::get_if<TcpFlowSpec>(&spec);
+  if (tcp == nullptr || tcp->streams <= limits.streams) return {};
+  return std::to_string(tcp->streams) + " streams are above the receiver's limit of " + std::to_string(limits.streams) +
+         " (streams)";
 }
 
-std::string beyond(const ConnectionFlowSpec&, const ReceiverLimits&) { return {}; }
+std::string beyond_duration(nanoseconds asked, nanoseconds limit) {
+  if (asked <= limit) return {};
+  return "the duration, " + validation::seconds(asked) + " with its warm-up, is above the receiver's limit of " +
+         validation::seconds(limit) + " (duration)";
+}
+
+Demand& operator+=(Demand& sum, const Demand& one) {
+  sum.rate_pps += one.rate_pps;
+  sum.bitrate_bps += one.bitrate_bps;
+  return sum;
+}
 
 }  // namespace
 
+Demand demand_of(const FlowSpec& spec) {
+  return std::visit([](const auto& flow) { return demand(flow); }, spec);
+}
+
 std::string beyond_limits(const FlowSpec& spec, const ReceiverLimits& limits) {
-  return std::visit(
-      [&](const auto& flow) -> std::string {
-        if (flow.omit + flow.duration > limits.duration)
-          return "the duration, " + validation::seconds(flow.omit + flow.duration) +
-                 " with its warm-up, is above the receiver's limit of " + validation::seconds(limits.duration) +
-                 " (duration)";
-        return beyond(flow, limits);
-      },
-      spec);
+  const auto lasts = std::visit([](const auto& flow) { return flow.omit + flow.duration; }, spec);
+  for (const std::string& refusal : {beyond_duration(lasts, limits.duration), beyond_streams(spec, limits),
+                                     beyond_rates(demand_of(spec), {}, limits.rate_pps, limits.bitrate_bps, "")}) {
+    if (!refusal.empty()) return refusal;
+  }
+  return {};
+}
+
+std::string GrantedFlows::no_room(const asio::ip::address& client, const FlowSpec& spec,
+                                  const ReceiverLimits& limits) const {
+  std::uint32_t of_client = 0;
+  Demand client_sum, sum;
+  for (const auto& [id, flow] : flows_) {
+    sum += flow.demand;
+    if (flow.client != client) continue;
+    ++of_client;
+    client_sum += flow.demand;
+  }
+  if (flows_.size() >= limits.flows)
+    return "the receiver has " + std::to_string(flows_.size()) + " flows, its limit (flows)";
+  if (of_client >= limits.flows_per_client)
+    return "the receiver has " + std::to_string(of_client) + " flows from your address, its limit (flows per client)";
+  const Demand asked = demand_of(spec);
+  const std::string refusal =
+      beyond_rates(asked, client_sum, limits.client_rate_pps, limits.client_bitrate_bps, "client ");
+  return refusal.empty() ? beyond_rates(asked, sum, limits.total_rate_pps, limits.total_bitrate_bps, "total ")
+                         : refusal;
+}
+
+void GrantedFlows::add(std::uint32_t id, const asio::ip::address& client, const FlowSpec& spec) {
+  flows_.insert_or_assign(id, Granted{client, demand_of(spec)});
 }
 
 }  // namespace paceline::receiver

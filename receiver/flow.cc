@@ -9,18 +9,6 @@
 
 namespace paceline::receiver {
 
-namespace {
-
-/// In a time that does not depend on where the two differ.
-template <std::size_t kSize>
-bool equal_secrets(const std::array<std::uint8_t, kSize>& a, const std::array<std::uint8_t, kSize>& b) {
-  std::uint8_t difference = 0;
-  for (std::size_t i = 0; i < kSize; ++i) difference = static_cast<std::uint8_t>(difference | (a[i] ^ b[i]));
-  return difference == 0;
-}
-
-}  // namespace
-
 Flow::Flow(std::uint32_t id, const packet::Secret& secret, const PacketFlowSpec& spec,
            std::unique_ptr<FlowListener> listener)
     : id_(id), secret_(secret), spec_(spec), listener_(std::move(listener)) {}
@@ -29,10 +17,10 @@ Flow::Flow(std::uint32_t id, const packet::Secret& secret, const ConnectionFlowS
            std::unique_ptr<FlowListener> listener)
     : id_(id), secret_(secret), exchanges_(true), listener_(std::move(listener)) {}
 
-bool Flow::knows(const packet::Probe& probe) const { return !finished_ && equal_secrets(probe.secret, secret_); }
+bool Flow::knows(const packet::Probe& probe) const { return !finished_ && packet::equal(probe.secret, secret_); }
 
 bool Flow::is_exchange(const packet::Probe& probe, const traffic::Address& from) const {
-  return exchanges_ && bound_ && from.same_ip(bound_->from) && equal_secrets(probe.nonce, bound_->nonce);
+  return exchanges_ && bound_ && from.same_ip(bound_->from) && packet::equal(probe.nonce, bound_->nonce);
 }
 
 std::optional<packet::ProbeReply> Flow::probe(const packet::Probe& probe, const traffic::Datagram& datagram,
@@ -49,7 +37,7 @@ std::optional<packet::ProbeReply> Flow::probe(const packet::Probe& probe, const 
   ProbedAddress* known = remember(datagram);
   if (known == nullptr) return std::nullopt;
   known->stamping = stamping;
-  if (equal_secrets(probe.nonce, known->nonce)) {
+  if (packet::equal(probe.nonce, known->nonce)) {
     known->proven = true;
   } else if (!known->proven) {
     if (unproven_replies_left_ == 0) return std::nullopt;
@@ -96,7 +84,7 @@ std::string Flow::bind(const packet::Nonce& nonce, bool tc_required) {
   if (bound_) return "the flow is running already";
   const auto end = probed_.begin() + static_cast<std::ptrdiff_t>(probed_count_);
   const auto found =
-      std::find_if(probed_.begin(), end, [&](const ProbedAddress& p) { return equal_secrets(p.nonce, nonce); });
+      std::find_if(probed_.begin(), end, [&](const ProbedAddress& p) { return packet::equal(p.nonce, nonce); });
   if (found == end) return "the nonce is of no reply to a probe of this flow";
   const Hook hook = found->stamping.hook;
   if (tc_required && hook != Hook::tcx && hook != Hook::clsact)

@@ -8,11 +8,21 @@
 namespace paceline::receiver {
 
 /// The names by which refusals tell their limit, in brackets: "... the receiver's limit of 64 (sessions)".
-inline constexpr std::array<std::string_view, 11> kLimitNames{"sessions",  "sessions per client",
-                                                              "flows",     "flows per session",
-                                                              "followers", "followers per client",
-                                                              "streams",   "rate",
-                                                              "bitrate",   "duration",
+inline constexpr std::array<std::string_view, 16> kLimitNames{"sessions",
+                                                              "sessions per client",
+                                                              "flows",
+                                                              "flows per session",
+                                                              "flows per client",
+                                                              "followers",
+                                                              "followers per client",
+                                                              "streams",
+                                                              "rate",
+                                                              "client rate",
+                                                              "total rate",
+                                                              "bitrate",
+                                                              "client bitrate",
+                                                              "total bitrate",
+                                                              "duration",
                                                               "draining"};
 
 /// The limit that this reason names; "other" if it is none. So few values, whatever peers write.

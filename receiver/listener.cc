@@ -63,7 +63,7 @@ asio::awaitable<void> Listener::stop_when_idle_for(nanoseconds time) {
 void Listener::drain() {
   if (stopped() || service_.draining) return;
   service_.draining = true;
-  service_.observer.draining(service_.sessions, static_cast<std::uint32_t>(service_.flow_ids.size()));
+  service_.observer.draining(service_.sessions, static_cast<std::uint32_t>(service_.flows.size()));
   for (Connection& connection : connections_) {
     if (connection.session && connection.session->welcomed()) connection.session->stop_when_done(kDrained);
   }

@@ -4,11 +4,33 @@
 
 namespace paceline::receiver {
 
+namespace {
+
+using Parse = double (*)(std::string_view);
+
+/// A limit of a flow, one of all flows from one address, one of all flows.
+void add_rate(CLI::App& app, const std::string& name, double& limit, Parse parse, const std::string& help,
+              const std::string& type) {
+  add_quantity(
+      app, name,
+      [&limit, parse](const std::string& text) {
+        limit = parse(text);
+        if (limit == 0) throw UsageError("a limit of 0 would refuse every flow");
+      },
+      help)
+      ->type_name(type);
+}
+
+}  // namespace
+
 void add_limits(CLI::App& app, Options& options) {
   ReceiverLimits& limits = options.spec.limits;
   const auto some = CLI::Range(1, 1'000'000).description("");
   app.option_defaults()->group("Limits");
   app.add_option("--max-sessions", limits.sessions, "Senders served at once (default 64)")->check(some)->type_name("N");
+  app.add_option("--max-client-sessions", limits.sessions_per_client, "Those from one IP address (default 32)")
+      ->check(some)
+      ->type_name("N");
   app.add_option("--max-followers", limits.followers,
                  "Followers served at once (paceline-decode follow); 0: none\n(default 16)")
       ->check(CLI::Range(0, 1'000'000).description(""))
@@ -16,25 +38,32 @@ void add_limits(CLI::App& app, Options& options) {
   app.add_option("--max-flows", limits.flows, "Flows served at once, of all senders (default 4096)")
       ->check(some)
       ->type_name("N");
+  app.add_option("--max-client-flows", limits.flows_per_client, "Those from one IP address (default 4096)")
+      ->check(some)
+      ->type_name("N");
   app.add_option("--max-streams", limits.streams, "TCP connections of a flow (default 1024)")
       ->check(some)
       ->type_name("N");
   add_quantity(
-      app, "--max-rate",
+      app, "--max-duration",
       [&limits](const std::string& text) {
-        limits.rate_pps = units::parse_packet_rate(text);
-        if (limits.rate_pps == 0) throw UsageError("a rate of 0 would refuse every flow");
+        limits.duration = units::parse_duration(text);
+        if (limits.duration == nanoseconds{0}) throw UsageError("a duration of 0 would refuse every flow");
       },
-      "Packets per second of a UDP flow; one without a rate is then refused\n(default: no limit)")
-      ->type_name("PPS");
-  add_quantity(
-      app, "--max-bitrate",
-      [&limits](const std::string& text) {
-        limits.bitrate_bps = units::parse_bitrate(text);
-        if (limits.bitrate_bps == 0) throw UsageError("a bitrate of 0 would refuse every flow");
-      },
-      "Bits per second of payload of a flow; one without a rate is then\nrefused (default: no limit)")
-      ->type_name("BPS");
+      "Of a flow, with its warm-up (default 24h)")
+      ->type_name("TIME");
+  add_rate(app, "--max-rate", limits.rate_pps, units::parse_packet_rate,
+           "Packets, or exchanges, per second of a flow; where any limit of\nrates is set, a flow without a rate is "
+           "refused (default: no limit)",
+           "PPS");
+  add_rate(app, "--max-bitrate", limits.bitrate_bps, units::parse_bitrate,
+           "Bits per second of payload of a flow (default: no limit)", "BPS");
+  add_rate(app, "--max-client-rate", limits.client_rate_pps, units::parse_packet_rate,
+           "Likewise, of all flows from one IP address together", "PPS");
+  add_rate(app, "--max-client-bitrate", limits.client_bitrate_bps, units::parse_bitrate, "Likewise", "BPS");
+  add_rate(app, "--max-total-rate", limits.total_rate_pps, units::parse_packet_rate, "Likewise, of all flows together",
+           "PPS");
+  add_rate(app, "--max-total-bitrate", limits.total_bitrate_bps, units::parse_bitrate, "Likewise", "BPS");
   add_quantity(
       app, "--record-limit", [&limits](const std::string& text) { limits.record_bytes = units::parse_bytes(text); },
       "Room for records that senders fetch (paceline-send --record), of all\nflows together; what goes beyond is "

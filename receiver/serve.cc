@@ -159,7 +159,7 @@ void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, c
                   .clock = clock,
                   .host = {},
                   .impostors = {},
-                  .flow_ids = {},
+                  .flows = {},
                   .sessions_by_client = {}};
   Listener listener(std::move(acceptor), service, [&] {
     file_worker.join();

@@ -5,9 +5,9 @@
 #include <asio/thread_pool.hpp>
 #include <cstdint>
 #include <map>
-#include <unordered_set>
 
 #include "paceline/receiver.h"
+#include "receiver/admission.h"
 #include "receiver/data_path.h"
 #include "receiver/followers.h"
 #include "receiver/record_store.h"
@@ -39,7 +39,7 @@ struct Service {
   signalling::Impostors impostors;
 
   // What is in use, held against the limits.
-  std::unordered_set<std::uint32_t> flow_ids;
+  GrantedFlows flows;
   std::map<asio::ip::address, std::uint32_t> sessions_by_client;
   std::uint32_t sessions = 0;
   bool draining = false;  // nobody new is served

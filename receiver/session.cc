@@ -286,8 +286,8 @@ void Session::open_flow(const wire::OpenFlow& request) {
   } catch (const std::exception& error) {
     return refuse(request.request(), 0, error.what());
   }
-  for (const std::string& refusal :
-       {no_room(), beyond_limits(spec, service_.spec.limits), beyond_host(spec, service_), misplaced_knock(request)}) {
+  for (const std::string& refusal : {no_room(spec), beyond_limits(spec, service_.spec.limits),
+                                     beyond_host(spec, service_), misplaced_knock(request)}) {
     if (!refusal.empty()) return refuse(request.request(), 0, refusal);
   }
   offer_flow(request, spec);
@@ -302,14 +302,12 @@ std::string Session::misplaced_knock(const wire::OpenFlow& request) const {
   return request.has_connections() ? "ever new connections, and none gets in to a receiver that dialled out" : "";
 }
 
-std::string Session::no_room() const {
+std::string Session::no_room(const FlowSpec& spec) const {
   if (service_.draining) return "the receiver is being shut down and takes no new flow (draining)";
   const ReceiverLimits& limits = service_.spec.limits;
   if (flows_.size() >= limits.flows_per_session)
     return "the session has " + std::to_string(flows_.size()) + " flows, the receiver's limit (flows per session)";
-  if (service_.flow_ids.size() >= limits.flows)
-    return "the receiver has " + std::to_string(service_.flow_ids.size()) + " flows, its limit (flows)";
-  return {};
+  return service_.flows.no_room(channel_->remote().address(), spec, limits);
 }
 
 void Session::offer_flow(const wire::OpenFlow& request, const FlowSpec& spec) {
@@ -323,7 +321,7 @@ void Session::offer_flow(const wire::OpenFlow& request, const FlowSpec& spec) {
     flow->make_record(record);
   }
   flow->open();
-  service_.flow_ids.insert(id);
+  service_.flows.add(id, channel_->remote().address(), spec);
   flows_.emplace(id, flow);
   channel_->set_outbox_limit(signalling::kMaxOutbox + flows_.size() * kOutboxPerFlow);
 
@@ -375,7 +373,7 @@ std::uint32_t Session::choose_id(const FlowSpec& spec) {
   for (;;) {
     // The data path steers datagrams by their flow's id.
     const std::uint32_t id = over_udp ? service_.data_path.choose_id(in_bulk) : traffic::random_value<std::uint32_t>();
-    if (id != 0 && !service_.flow_ids.contains(id)) return id;
+    if (id != 0 && !service_.flows.contains(id)) return id;
   }
 }
 
@@ -396,11 +394,11 @@ void Session::refuse(std::uint32_t request, std::uint32_t flow_id, const std::st
 void Session::forget(std::uint32_t flow_id) {
   service_.observer.flow_gone(flow_id);
   if (const auto record = records_.find(flow_id); record != records_.end()) record->second->flow_over();
-  if (flows_.erase(flow_id) > 0) service_.flow_ids.erase(flow_id);
+  if (flows_.erase(flow_id) > 0) service_.flows.remove(flow_id);
   if (flows_.empty()) flows_ended_.cancel();
 }
 
-bool Session::busy() const { return follows_ ? !service_.flow_ids.empty() : !flows_.empty() || records_awaited(); }
+bool Session::busy() const { return follows_ ? !service_.flows.empty() : !flows_.empty() || records_awaited(); }
 
 asio::awaitable<void> Session::end_flows() {
   const auto flows = flows_;  // those that do not run are forgotten at once

@@ -65,7 +65,7 @@ class Session : public FlowOwner, public std::enable_shared_from_this<Session> {
   void read_record(const wire::ReadRecord& request);
   void open_flow(const wire::OpenFlow& request);
   void offer_flow(const wire::OpenFlow& request, const FlowSpec& spec);
-  std::string no_room() const;
+  std::string no_room(const FlowSpec& spec) const;
   std::string misplaced_knock(const wire::OpenFlow& request) const;
   void knock(const std::shared_ptr<ServedFlow>& flow, packet::Knock knock, const FlowSpec& spec, std::uint16_t port);
   std::uint32_t choose_id(const FlowSpec& spec);

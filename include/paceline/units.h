@@ -31,7 +31,7 @@ inline double parse(std::string_view text, std::string_view what, Factors factor
     for (const auto& [name, factor] : factors) {
       if (suffix != name) continue;
       if (number < 0) throw UsageError(std::string(what) + " '" + std::string(text) + "' is negative");
-      return number * factor;
+      if (std::isfinite(number * factor)) return number * factor;
     }
   }
   std::string allowed;

@@ -5,6 +5,7 @@ error or is counted and ignored, and the receiver serves the next sender."""
 import json
 import random
 import resource
+import signal
 import socket
 import struct
 import sys
@@ -315,6 +316,34 @@ class Limits(lab.E2eTest):
                 self.assertEqual(sender.finish(20), lab.EXIT_SETUP, sender.log())
                 self.assertRegex(sender.stderr, told)
         self.assert_serves(target)
+
+    def test_those_of_a_client_and_in_all_count_what_runs(self):
+        for limit, name in (("--max-client-bitrate", "client bitrate"), ("--max-total-bitrate", "total bitrate")):
+            with self.subTest(limit=limit):
+                receiver = self.start_loopback_receiver(limit, "10M")
+                target = f"127.0.0.1:{receiver.port}"
+                runs = self.start_sender(target, "--bitrate", "6M", "--duration", "60s", what="throughput")
+                runs.wait_for("1 s ", stream="stdout")
+                more = self.start_sender(target, "--bitrate", "6M", "--duration", "1s", what="throughput")
+                self.assertEqual(more.finish(), lab.EXIT_SETUP, more.log())
+                self.assertRegex(more.stderr, rf"6000000 bit/s more, beside 6000000 .*10000000 bit/s \({name}\)")
+                runs.stop(signal.SIGINT)
+                self.assert_serves(target)
+
+    def test_more_flows_than_a_client_may_have(self):
+        receiver = self.start_loopback_receiver("--max-client-flows", "2", "--max-duration", "10s")
+        target = f"127.0.0.1:{receiver.port}"
+        for options, told in ((("--flows", "3", "--duration", "1s"), r"2 flows from your address.*\(flows per client\)"),
+                              (("--duration", "11s"), r"11 s.*10 s \(duration\)")):
+            sender = self.start_sender(target, *options)
+            self.assertEqual(sender.finish(), lab.EXIT_SETUP, sender.log())
+            self.assertRegex(sender.stderr, told)
+
+    def test_exchanges_have_a_rate_too(self):
+        receiver = self.start_loopback_receiver("--max-rate", "100")
+        sender = self.start_sender(f"127.0.0.1:{receiver.port}", "--duration", "1s", what="connections")
+        self.assertEqual(sender.finish(), lab.EXIT_SETUP, sender.log())
+        self.assertRegex(sender.stderr, r"as fast as can be.*\(rate\)")
 
 
 class Descriptors(lab.E2eTest):

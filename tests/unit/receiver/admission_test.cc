@@ -26,6 +26,12 @@ PacketFlowSpec packets(double rate_pps, std::uint32_t size = 512) {
   return spec;
 }
 
+ConnectionFlowSpec exchanges(double rate) {
+  ConnectionFlowSpec spec;
+  spec.rate = rate;
+  return spec;
+}
+
 template <class Spec>
 Spec lasting(nanoseconds omit, nanoseconds duration) {
   Spec spec;
@@ -47,6 +53,9 @@ TEST(Admission, ARateAboveTheLimitIsRefusedByName) {
   EXPECT_THAT(beyond_limits(packets(1001), limits), AllOf(HasSubstr("1001"), HasSubstr("(rate)")));
   EXPECT_THAT(beyond_limits(packets(0), limits), AllOf(HasSubstr("as fast as can be"), HasSubstr("(rate)")));
   EXPECT_THAT(beyond_limits(TcpFlowSpec{}, limits), IsEmpty());
+  EXPECT_THAT(beyond_limits(exchanges(1000), limits), IsEmpty());
+  EXPECT_THAT(beyond_limits(exchanges(1001), limits), HasSubstr("(rate)"));
+  EXPECT_THAT(beyond_limits(exchanges(0), limits), HasSubstr("as fast as can be"));
 }
 
 TEST(Admission, ABitrateIsOfPayload) {
@@ -71,6 +80,62 @@ TEST(Admission, TheWarmUpCountsForTheDuration) {
   for (const FlowSpec& spec : {FlowSpec{lasting<PacketFlowSpec>(2s, 9s)}, FlowSpec{lasting<TcpFlowSpec>(2s, 9s)},
                                FlowSpec{lasting<ConnectionFlowSpec>(2s, 9s)}})
     EXPECT_THAT(beyond_limits(spec, limits), AllOf(HasSubstr("11 s"), HasSubstr("(duration)")));
+}
+
+class GrantedFlowsTest : public testing::Test {
+ protected:
+  void grant(const asio::ip::address& client, const FlowSpec& spec) {
+    ASSERT_THAT(flows_.no_room(client, spec, limits_), IsEmpty());
+    flows_.add(++id_, client, spec);
+  }
+
+  const asio::ip::address one_ = asio::ip::make_address("10.0.0.4"), other_ = asio::ip::make_address("fd00::4");
+  ReceiverLimits limits_;
+  GrantedFlows flows_;
+  std::uint32_t id_ = 0;
+};
+
+TEST_F(GrantedFlowsTest, FlowsAreCountedByClientAndInAll) {
+  limits_.flows = 3;
+  limits_.flows_per_client = 2;
+  grant(one_, packets(1));
+  grant(one_, tcp(0));
+  EXPECT_THAT(flows_.no_room(one_, packets(1), limits_), AllOf(HasSubstr("2 flows"), HasSubstr("(flows per client)")));
+  grant(other_, packets(1));
+  EXPECT_THAT(flows_.no_room(other_, packets(1), limits_), AllOf(HasSubstr("3 flows"), HasSubstr("(flows)")));
+  flows_.remove(1);
+  grant(one_, packets(1));
+}
+
+TEST_F(GrantedFlowsTest, RatesOfAClientAreSummed) {
+  limits_.client_rate_pps = 1000;
+  limits_.client_bitrate_bps = 8e6;
+  grant(one_, packets(600, 100));
+  EXPECT_THAT(flows_.no_room(one_, packets(401, 100), limits_),
+              AllOf(HasSubstr("401"), HasSubstr("600"), HasSubstr("1000 packets/s (client rate)")));
+  grant(other_, packets(401, 100));
+  grant(one_, exchanges(400));
+  grant(one_, tcp(7e6));
+  EXPECT_THAT(flows_.no_room(one_, tcp(1e6), limits_), HasSubstr("(client bitrate)"));
+  EXPECT_THAT(flows_.no_room(other_, tcp(0), limits_), AllOf(HasSubstr("as fast"), HasSubstr("(client bitrate)")));
+}
+
+TEST_F(GrantedFlowsTest, RatesOfAllAreSummedWhileTheirFlowsAreThere) {
+  limits_.total_rate_pps = 1000;
+  limits_.total_bitrate_bps = 1e9;
+  grant(one_, packets(600));
+  EXPECT_THAT(flows_.no_room(other_, packets(500), limits_), HasSubstr("(total rate)"));
+  flows_.remove(1);
+  EXPECT_TRUE(flows_.empty());
+  grant(other_, packets(500));
+  EXPECT_THAT(flows_.no_room(one_, tcp(2e9), limits_), HasSubstr("(total bitrate)"));
+}
+
+TEST_F(GrantedFlowsTest, WithoutLimitsAFlatOutFlowKeepsNobodyOut) {
+  grant(one_, packets(0));
+  grant(one_, packets(0));
+  limits_.total_rate_pps = 1000;
+  EXPECT_THAT(flows_.no_room(other_, packets(1), limits_), HasSubstr("(total rate)"));
 }
 
 }  // namespace
