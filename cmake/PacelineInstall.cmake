@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 #
-# What `cmake --install` puts where, and what find_package(paceline) finds.
+# What `cmake --install` puts where, and what find_package(paceline) finds. Programs install themselves (PacelineTarget).
 
 include(CMakePackageConfigHelpers)
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME libpaceline-dev)
 
 get_property(libraries GLOBAL PROPERTY PACELINE_LIBRARIES)
 install(TARGETS paceline_include ${libraries}

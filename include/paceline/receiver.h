@@ -26,10 +26,10 @@ struct ReceiverLimits {
   std::uint32_t sessions_per_client = 32;  // by IP address; behind source NAT that of the node
   std::uint32_t flows = 4096;              // in all
   std::uint32_t flows_per_session = 4096;
-  std::uint32_t flows_per_client = 4096;          ///< by IP address, as sessions
-  std::uint32_t followers = 16;                   ///< in all; 0: nobody may follow
-  std::uint32_t followers_per_client = 8;         ///< by IP address, as sessions
-  std::uint32_t streams = 1024;                   ///< TCP connections of one flow
+  std::uint32_t flows_per_client = 4096;   ///< by IP address, as sessions
+  std::uint32_t followers = 16;            ///< in all; 0: nobody may follow
+  std::uint32_t followers_per_client = 8;  ///< by IP address, as sessions
+  std::uint32_t streams = 1024;            ///< TCP connections of one flow
   // Rates are of packets, or exchanges of a connection flow; bitrates of payload. 0: no limit, and flat out is allowed.
   // What a flow asks for counts, as long as it is there, whether it has begun or not.
   double rate_pps = 0;                            ///< of one flow

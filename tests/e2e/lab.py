@@ -71,7 +71,8 @@ class Process:
 
     def __init__(self, argv, **options):
         self.argv = [str(part) for part in argv]
-        self.popen = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        options.setdefault("stdin", subprocess.DEVNULL)
+        self.popen = subprocess.Popen(self.argv, stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, text=True, errors="replace", **options)
         self._lines = {"stdout": [], "stderr": []}
         self._news = threading.Condition()

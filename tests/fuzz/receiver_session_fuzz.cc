@@ -38,13 +38,13 @@ ReceiverSpec receiver_spec() {
 /// All of a receiver but the socket that accepts; made once.
 class Receiver {
  public:
+  Receiver() { data_path_.open(ladder_, nanoseconds{0}); }
+
   asio::io_context& io() { return io_; }
   receiver::Service& service() { return service_; }
 
   /// Nobody holds anything.
-  bool idle() const {
-    return service_.flow_ids.empty() && service_.sessions == 0 && service_.sessions_by_client.empty();
-  }
+  bool idle() const { return service_.flows.empty() && service_.sessions == 0 && service_.sessions_by_client.empty(); }
 
  private:
   static traffic::WorkerOptions one_worker() {
@@ -58,7 +58,7 @@ class Receiver {
   traffic::WorkerOptions workers_ = one_worker();
   receiver::TcpDoor door_{spec_.bind, 0, workers_};
   receiver::StampLadder ladder_{spec_, door_.port(), {door_.port()}};
-  receiver::DataPath data_path_{spec_.bind, door_.port(), workers_, ladder_, nanoseconds{0}};
+  receiver::DataPath data_path_{spec_.bind, door_.port(), workers_};
   traffic::RecordReader records_{workers_};
   ReceiverObserver observer_;
   receiver::Followers followers_{observer_, spec_.limits};
@@ -77,7 +77,7 @@ class Receiver {
                              .clock = traffic::read_clock_identity(),
                              .host = {},
                              .impostors = {},
-                             .flow_ids = {},
+                             .flows = {},
                              .sessions_by_client = {}};
 };
 
