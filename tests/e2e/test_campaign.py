@@ -171,6 +171,23 @@ after_scenario = "echo end $PACELINE_AXIS_SIZE >> log"
         self.assertEqual([run["outcome"] for run in runs], ["failed"] * (len(runs) - 1) + ["complete"])
         self.assertEqual([run["attempt"] for run in runs], list(range(1, len(runs) + 1)))
 
+    def test_a_receiver_is_killed_under_a_run_and_comes_back(self):
+        """What was under way is recorded as broken and made again; nothing that was measured is lost."""
+        receiver = self.start_loopback_receiver()
+        path = self.campaign(receiver.port, campaign='retries = 100\nretry_pause = "100ms"\nrepetitions = 4',
+                             duration="500ms")
+        sender = self.start_campaign(path)
+        sender.wait_for(r"^3/8: ")
+        receiver.stop(signal.SIGKILL)
+        sender.wait_for("again in 100 ms")
+        self.start_receiver("--bind", "127.0.0.1", "--port", str(receiver.port), "--data-port", "0", "--tc", "off")
+        self.assertEqual(sender.finish(2 * lab.GRACE), 0, sender.log())
+        self.assert_each_run_once(8)
+        broken = [run for run in self.lines()[1:] if run["outcome"] != "complete"]
+        self.assertGreater(len(broken), 0)
+        for run in broken:
+            self.assertRegex(run["reason"], "closed the connection|Connection re(fused|set)")
+
     def test_ctrl_c_keeps_the_run_under_way_and_resume_makes_it_again(self):
         receiver = self.start_loopback_receiver()
         path = self.campaign(receiver.port, sizes="[64]", duration="2s")

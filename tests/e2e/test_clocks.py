@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Two ends whose clocks differ: two time namespaces, 1,000 s apart."""
 
+import os
 import pathlib
 import unittest
 
@@ -8,6 +9,7 @@ import lab
 from lab import NODE, endpoint, segment
 
 APART = 1000
+FAKETIME = pathlib.Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 
 
 @lab.needs_namespaces
@@ -63,6 +65,63 @@ class Clocks(lab.E2eTest):
         self.assert_unharmed(flow, 2000)
         self.assertEqual((flow["clock"]["verdict"], flow["clock"]["offset_ns"]), ("same_host", 0))
         self.assertGreater(segment(flow, "tx.user", "rx.user")["min"], 0)
+
+
+@lab.needs_namespaces
+@unittest.skipUnless(FAKETIME.exists(), "needs libfaketime")
+@unittest.skipIf(os.environ.get("PACELINE_SANITIZE"), "sanitizers must be loaded first")
+class WallClock(lab.E2eTest):
+    """One end's wall clock steps by an hour in the middle of a flow; the machine's stays as it is."""
+
+    def setUp(self):
+        self.make_topology()
+        self.offset = self.scratch() / "offset"
+        self.offset.write_text("+0")
+
+    def environment(self):
+        return os.environ | {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(self.offset),
+                             "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+    def step(self):
+        fresh = self.offset.with_suffix(".new")  # never half a file
+        fresh.write_text("+3600s")
+        fresh.rename(self.offset)
+
+    def measure(self, receiver_environment, sender_environment, *options):
+        receiver = self.start_receiver("--advertise", "udp=30899", env=receiver_environment)
+        sender = self.start(lab.SENDER, "latency", endpoint(NODE[4], 30900), "--rate", "1k", "--duration", "3s",
+                            "--interval", "500ms", "--ndjson", *options, where="client", env=sender_environment)
+        sender.wait_for('"interval"', "stdout")
+        self.step()
+        self.assertEqual(sender.finish(), 0, sender.log())
+        (flow,) = sender.ndjson()[-1]["flows"]
+        return receiver, flow
+
+    def assert_untouched(self, flow):
+        self.assert_unharmed(flow, 3000)
+        self.assertEqual(flow["clock"]["verdict"], "same_host")
+        for ends in (("tx.user", "rx.user"), ("rx.tc", "rx.user")):
+            delay = segment(flow, *ends)
+            self.assertGreater(delay["min"], 0)
+            self.assertLess(delay["max"], 1e9)
+
+    def test_the_receivers(self):
+        receiver, flow = self.measure(self.environment(), None)
+        self.assert_untouched(flow)
+        self.assertEqual(receiver.stop(), 0)
+        times = [line[:13] for line in receiver.stderr.splitlines()]
+        self.assertNotEqual(times[0], times[-1], "the log has the new time")
+
+    def test_the_senders(self):
+        _, flow = self.measure(None, self.environment())
+        self.assert_untouched(flow)
+
+    def test_the_senders_while_the_user_vouches_for_it(self):
+        """The offset was taken before; what the exchange after the flow shows is in the bound."""
+        _, flow = self.measure(None, self.environment(), "--clock", "synchronized")
+        self.assert_unharmed(flow, 3000)
+        self.assertEqual(flow["clock"]["verdict"], "synchronized")
+        self.assertLess(segment(flow, "tx.user", "rx.user")["max"], 1e9)
 
 
 if __name__ == "__main__":
