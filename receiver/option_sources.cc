@@ -2,7 +2,6 @@
 #include "receiver/option_sources.h"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 
 #include "paceline/error.h"
 #include "proto/suggest.h"
+#include "proto/toml.h"
 
 namespace paceline::receiver {
 

@@ -3,8 +3,6 @@
 // The axes of a campaign file, and what they change of its flows: templates, settings, `when`.
 #pragma once
 
-#include <toml++/toml.h>
-
 #include <cstddef>
 #include <functional>
 #include <set>
@@ -13,6 +11,7 @@
 #include <vector>
 
 #include "paceline/runs.h"
+#include "proto/toml.h"
 #include "sender/flows_in_table.h"
 #include "sender/flows_table.h"
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <toml++/toml.h>
-
 #include <string_view>
 
 #include "paceline/sender.h"
+#include "proto/toml.h"
 #include "sender/flows_table.h"
 
 namespace paceline::sender {

@@ -3,8 +3,6 @@
 // TOML with places: what is taken from a table knows its line and column, and so do all complaints.
 #pragma once
 
-#include <toml++/toml.h>
-
 #include <functional>
 #include <map>
 #include <string>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "paceline/error.h"
+#include "proto/toml.h"
 #include "sender/setting.h"
 
 namespace paceline::sender {

@@ -3,7 +3,9 @@
 pod's address gone. What was measured until then is kept, what happened is said, and the next run works or says why."""
 
 import re
+import shutil
 import time
+import unittest
 
 import lab
 from lab import NODE, POD, endpoint
@@ -68,6 +70,7 @@ class Path(lab.E2eTest):
                          rf"no signalling connection to {TARGET}:\n  {TARGET}: Connection refused\n"
                          r"Is the receiver running, and is this the port of its signalling channel")
 
+    @unittest.skipUnless(shutil.which("conntrack"), "conntrack (Debian: conntrack) is not installed")
     def test_connection_tracking_is_flushed(self):
         """Data find their way again by themselves; the signalling connection does not survive it when the pod speaks
         first. What was measured until then comes with the reason, and the next run finds all as before."""

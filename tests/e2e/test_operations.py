@@ -93,6 +93,19 @@ class Probes(Operations):
         self.assertEqual(slow[-1].recv(1), b"")
         self.assertEqual(self.ask(receiver, "/readyz")[0], 200)
 
+    def test_it_answers_beside_as_many_sessions_as_there_may_be(self):
+        receiver = self.start_watched("--max-client-sessions", "64")
+        senders = [self.start_sender(f"127.0.0.1:{receiver.port}", "--rate", "50", "--duration", "10m", "--interval",
+                                     "200ms", "--ndjson") for _ in range(64)]
+        for sender in senders:
+            sender.wait_for('"interval"', "stdout")
+        for path in ("/livez", "/readyz"):
+            self.assertEqual(self.ask(receiver, path), (200, "ok\n"))
+        shown = self.metrics(receiver)
+        self.assertEqual(shown["paceline_sessions"], 64)
+        self.assertEqual(shown['paceline_flows{kind="packets"}'], 64)
+        self.assertEqual(len([name for name in shown if name.startswith("paceline_flow_received_packets_total")]), 64)
+
     def test_the_port_in_use_is_named(self):
         receiver = self.start_watched()
         other = self.start(lab.RECEIVER, "--bind", "127.0.0.1", "--port", "0", "--data-port", "0", "--tc", "off",
@@ -197,6 +210,7 @@ class Options(Operations):
                                 ("port = 99999\n", ":1:1: port: --port: Value 99999 not in range"),
                                 ("port = [1, 2]\n", ":1:1: port: it takes one value"),
                                 ("port = 9000 9001\n", ":1:13: "), ('grace = "soon"\n', ":1:1: grace: --grace: "),
+                                ("\nport\u00a0= 9000\n", ":2:5: Error while parsing key: expected space or tab"),
                                 ("grace = 1979-05-27\n", ":1:1: grace: a text, a number, true or false"),
                                 ("[limits]\nx = 1\n", ":1:2: limits: there is no such option")):
             file.write_text(text)
