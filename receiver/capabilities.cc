@@ -94,11 +94,16 @@ std::vector<int> needed_after_attach(const ReceiverSpec& spec, Hook hook) {
   return needed;
 }
 
-void start_without_capabilities(const std::function<void()>& start) {
+std::vector<int> needed_for_port(std::uint16_t port) {
+  if (port == 0 || port >= 1024) return {};
+  return {CAP_NET_BIND_SERVICE};
+}
+
+void start_without_capabilities(const std::vector<int>& wanted, const std::function<void()>& start) {
   std::exception_ptr failure;
   std::thread([&] {
     try {
-      keep_capabilities({CAP_NET_BIND_SERVICE});
+      keep_capabilities(wanted);
       start();
     } catch (...) {
       failure = std::current_exception();

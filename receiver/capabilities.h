@@ -4,6 +4,7 @@
 // that it starts afterwards.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -22,8 +23,11 @@ std::vector<std::string> keep_capabilities(const std::vector<int>& wanted);
 /// What a receiver still needs once its ports are open and its hook is in place.
 std::vector<int> needed_after_attach(const ReceiverSpec& spec, Hook hook);
 
-/// Calls `start` on a thread that can do nothing beyond others but open ports below 1024, and so the threads that it
-/// starts. Throws what `start` throws.
-void start_without_capabilities(const std::function<void()>& start);
+/// Calls `start` on a thread that has no capabilities but those of `wanted`, and so the threads that it starts. Throws
+/// what `start` throws.
+void start_without_capabilities(const std::vector<int>& wanted, const std::function<void()>& start);
+
+/// What opening this port takes.
+std::vector<int> needed_for_port(std::uint16_t port);
 
 }  // namespace paceline::receiver

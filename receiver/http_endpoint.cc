@@ -14,8 +14,6 @@
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/status.hpp>
 #include <chrono>
 #include <list>
@@ -23,6 +21,7 @@
 
 #include "paceline/endpoint.h"
 #include "paceline/error.h"
+#include "receiver/http_request.h"
 
 namespace paceline::receiver {
 
@@ -54,35 +53,6 @@ tcp::acceptor listen(asio::io_context& io, const std::string& bind, std::uint16_
                      (error == asio::error::address_in_use ? "; choose another with --http-port" : ""));
   return acceptor;
 }
-
-/// One request, as its bytes come in.
-class Request {
- public:
-  Request() { parser_.header_limit(HttpEndpoint::kMostBytes); }
-
-  /// Takes from the front of `bytes` what is the request's. Returns the status to refuse it with, 0 if it is well.
-  int take(std::string& bytes) {
-    boost::system::error_code error;
-    const std::size_t used = parser_.put(boost::asio::buffer(bytes), error);
-    bytes.erase(0, used);
-    if (error == http::error::header_limit) return 431;
-    if (error && error != http::error::need_more) return 400;
-    if (parser_.is_header_done() && !parser_.is_done()) return 413;  // nobody asked for a body
-    return bytes.size() > HttpEndpoint::kMostBytes ? 431 : 0;
-  }
-
-  bool whole() const { return parser_.is_done(); }
-  bool keep_alive() const { return parser_.get().keep_alive(); }
-  bool is_head() const { return parser_.get().method() == http::verb::head; }
-  bool is_get() const { return parser_.get().method() == http::verb::get || is_head(); }
-  std::string path() const {
-    const auto target = parser_.get().target();
-    return std::string(target.substr(0, target.find('?')));
-  }
-
- private:
-  mutable http::request_parser<http::empty_body> parser_;
-};
 
 std::string reason_of(int status) {
   return std::string(http::obsolete_reason(http::int_to_status(static_cast<unsigned>(status))));
@@ -161,7 +131,7 @@ class HttpEndpoint::Impl {
   /// Until either side has had enough.
   asio::awaitable<void> serve(std::shared_ptr<Connection> connection) {
     for (bool keep_alive = true; keep_alive;) {
-      Request request;
+      HttpRequest request;
       const int refused = co_await read(connection, request);
       if (refused < 0) co_return;
       keep_alive = refused == 0 && request.keep_alive();
@@ -177,7 +147,7 @@ class HttpEndpoint::Impl {
   }
 
   /// Returns 0 with a whole request, a status to refuse it with, or less than 0: the peer is gone.
-  asio::awaitable<int> read(const std::shared_ptr<Connection>& connection, Request& request) {
+  asio::awaitable<int> read(const std::shared_ptr<Connection>& connection, HttpRequest& request) {
     allow(connection, seconds(connection->bytes.empty() ? kIdleSeconds : kRequestSeconds));
     bool begun = !connection->bytes.empty();
     for (;;) {

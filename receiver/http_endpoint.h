@@ -17,14 +17,13 @@ struct HttpAnswer {
 };
 
 /// A small HTTP/1.1 server for probes and metrics, on a thread of its own: GET and HEAD, kept alive if asked. It costs
-/// its clients' misbehaviour little: requests of at most kMostBytes and without a body, kMostConnections (the oldest
+/// its clients' misbehaviour little: short requests without a body (HttpRequest), kMostConnections (the oldest
 /// makes room), and a deadline for each wait.
 class HttpEndpoint {
  public:
   static constexpr std::size_t kMostConnections = 64;
-  static constexpr std::size_t kMostBytes = 8 * 1024;  ///< of a request
-  static constexpr int kIdleSeconds = 90;              ///< from one request to the next
-  static constexpr int kRequestSeconds = 5;            ///< for a request's bytes, from the first one on
+  static constexpr int kIdleSeconds = 90;    ///< from one request to the next
+  static constexpr int kRequestSeconds = 5;  ///< for a request's bytes, from the first one on
   static constexpr int kReplySeconds = 10;
 
   /// Listens on `bind`:`port` (empty: all addresses of both families; 0: any free port). `answer` is called on the

@@ -66,12 +66,13 @@ void serve(const paceline::receiver::Options& options, Log& log) {
   std::optional<HttpEndpoint> http;
   paceline::receiver::raise_capabilities();
   paceline::traffic::block_stop_signals();
-  paceline::receiver::start_without_capabilities([&] {
-    paceline::traffic::drain_on_signals(drain, stop);
-    if (options.http_port)
-      http.emplace(options.spec.bind, *options.http_port,
-                   [&](std::string_view path) { return answer(path, health, metrics); });
-  });
+  paceline::receiver::start_without_capabilities(
+      paceline::receiver::needed_for_port(options.http_port.value_or(0)), [&] {
+        paceline::traffic::drain_on_signals(drain, stop);
+        if (options.http_port)
+          http.emplace(options.spec.bind, *options.http_port,
+                       [&](std::string_view path) { return answer(path, health, metrics); });
+      });
 
   for (const std::string& note : options.notes) log.warning(note);
   if (http)

@@ -81,10 +81,12 @@ TEST_F(CapabilitiesTest, WhatIsPermittedIsRaised) {
 TEST_F(CapabilitiesTest, StartedThreadsHaveNoneAndTheirFailureIsTold) {
   const Sets before = read_sets();
   std::uint64_t inside = ~std::uint64_t{0};
-  start_without_capabilities([&] { on_a_thread([&] { inside = read_sets().permitted; }); });
-  EXPECT_EQ(inside & ~bit(CAP_NET_BIND_SERVICE), 0u);
+  start_without_capabilities({}, [&] { on_a_thread([&] { inside = read_sets().permitted; }); });
+  EXPECT_EQ(inside, 0u);
+  start_without_capabilities(needed_for_port(443), [&] { inside = read_sets().permitted; });
+  EXPECT_EQ(inside, bit(CAP_NET_BIND_SERVICE));
   EXPECT_EQ(read_sets().permitted, before.permitted);
-  EXPECT_THROW(start_without_capabilities([] { throw std::runtime_error("no port"); }), std::runtime_error);
+  EXPECT_THROW(start_without_capabilities({}, [] { throw std::runtime_error("no port"); }), std::runtime_error);
 }
 
 TEST(NeededAfterAttach, IsLeastWhereTheHookClosesItself) {
