@@ -124,9 +124,14 @@ TEST(RecordsTest, WarmUpIsLeftOut) {
   RunSpec spec = records_to(receiver.at());
   udp(spec).omit = 100ms;
   const RunResult result = run(spec, log);
-  expect_whole(udp(result));
-  EXPECT_EQ(udp(result).sent.packets, 150u);
-  EXPECT_EQ(udp(result).sent.omitted, 50u);
+  const PacketFlowResult& flow = udp(result);
+  EXPECT_TRUE(flow.complete) << flow.incomplete_reason;
+  EXPECT_EQ(flow.sent.packets, 150u);
+  EXPECT_EQ(flow.sent.omitted, 50u);
+  // Rows go by arrival: what is under way as the warm-up ends is in the first one that counts.
+  EXPECT_GE(flow.received.packets, 150u);
+  EXPECT_LT(flow.received.packets, 200u);
+  EXPECT_LE(flow.received.lost, 0);
 }
 
 TEST(RecordsTest, AStopGivesAPartialResult) {
