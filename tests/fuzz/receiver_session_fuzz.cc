@@ -226,7 +226,8 @@ class Conversation {
     if (size < 0) return;
     EXPECT(static_cast<std::size_t>(size) <= packet::kProbeSize);
     const auto reply = packet::decode_probe_reply({bytes, static_cast<std::size_t>(size)});
-    EXPECT(reply.has_value() && (how & 0x80) == 0);
+    // It may be a late one, to an earlier probe: its attempt says to which, and whether that knew the secret.
+    EXPECT(reply.has_value() && (reply->attempt & 0x80) == 0);
     if (reply->flow_id == offered.flow_id) offered.nonce = reply->nonce;
   }
 
