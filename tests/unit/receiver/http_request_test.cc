@@ -37,6 +37,19 @@ TEST(HttpRequest, LeavesTheNextOneAlone) {
   EXPECT_EQ(bytes, "");
 }
 
+TEST(HttpRequest, ShortLinesWithoutEndAreTooMuchTogether) {
+  HttpRequest request;
+  std::string bytes = "GET / HTTP/1.1\r\n";
+  std::size_t size = 0;  // behind the first line, which is counted by itself
+  int status = request.take(bytes);
+  for (; status == 0 && size < 2 * HttpRequest::kMostBytes; size += 6) {
+    bytes += "A: x\r\n";
+    status = request.take(bytes);
+  }
+  EXPECT_EQ(status, 431);
+  EXPECT_LE(size, HttpRequest::kMostBytes + 6);
+}
+
 TEST(HttpRequest, WhatIsNoneOrTooMuchIsRefused) {
   const auto status = [](std::string bytes) { return HttpRequest().take(bytes); };
   EXPECT_EQ(status("\x16\x03\x01\x02 nonsense\r\n\r\n"), 400);
