@@ -7,7 +7,8 @@ spoofer.py INTERFACE PORT VICTIM COUNT   waits for a probe that leaves the inter
                                            the probe with nonces that no reply had
                                            probes of other sizes, other secrets, other flows
                                            data packets of the flow, of many sizes
-                                         Prints "done".
+                                         and then the next COUNT packets of the flow itself, each a moment after it
+                                         left. Prints "done".
 """
 
 import random
@@ -20,12 +21,19 @@ SECRET, NONCE = 18, 34
 PACKET_OUTGOING = 4
 
 
-def wait_for_probe(raw, port):
+def next_packet(raw, port, flow):
+    """The next to leave for the port, of this flow: the bytes 2 to 5 of its packets; any if None."""
     while True:
         data, _, _, address = raw.recvmsg(65536)
         frame = frames.Frame.read(data) if address[2] == PACKET_OUTGOING else None
-        if frame and frame.protocol == 17 and frame.target_port == port and len(frame.payload) == PROBE_BYTES and \
-                frame.payload[1] == PROBE:
+        if frame and frame.protocol == 17 and frame.target_port == port and flow in (None, frame.payload[2:6]):
+            return frame
+
+
+def wait_for_probe(raw, port):
+    while True:
+        frame = next_packet(raw, port, None)
+        if len(frame.payload) == PROBE_BYTES and frame.payload[1] == PROBE:
             return frame
 
 
@@ -47,6 +55,9 @@ def main():
             send(attempt[:dice.randrange(PROBE_BYTES)])
             send(attempt + dice.randbytes(dice.randrange(1, 1300)))
             send(bytes([probe[0], DATA]) + probe[2:SECRET] + bytes(dice.randrange(1300)))
+    for _ in range(count):
+        packet = next_packet(raw, port, probe[2:6])
+        raw.send(packet.udp_from(victim, 7000, packet.payload))
     print("done", flush=True)
 
 

@@ -4,11 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <random>
 #include <string>
 #include <vector>
 
 #include "receiver/flow.h"
 #include "tests/unit/receiver/flow_fixture.h"
+#include "traffic/random.h"
 
 namespace paceline::receiver {
 namespace {
@@ -83,6 +86,38 @@ TEST_F(FlowProbe, WithItsNonceProvesTheAddress) {
   int answers = 1;  // proven ones took nothing from the others
   for (int i = 2; i < 100; ++i) answers += probe(client(i)).has_value();
   EXPECT_EQ(answers, 8);
+}
+
+// Whatever comes in whatever order, until an address has shown a nonce that was sent to itself.
+TEST_F(FlowProbe, NoSequenceOfProbesEarnsMoreThanEightAnswersWithoutAProof) {
+  const packet::Secret right = secret_;
+  for (std::uint32_t seed = 0; seed < 200; ++seed) {
+    std::mt19937 dice(seed);
+    const auto roll = [&](int sides) { return static_cast<int>(dice() % static_cast<std::uint32_t>(sides)); };
+    flow_.emplace(kId, secret_, spec_, std::make_unique<RecordingListener>(told_));
+    const int patient = roll(20);  // shows its own nonce, once it has one; the others never do
+    std::map<int, packet::Nonce> sent;
+    int unproven = 0;
+    for (int step = 0; step < 300; ++step) {
+      const int from = roll(20);
+      packet::Nonce nonce{};
+      if (roll(3) == 0) nonce = traffic::random_value<packet::Nonce>();
+      if (const auto other = sent.find(roll(20)); other != sent.end() && other->first != from) nonce = other->second;
+      const bool proves = from == patient && sent.contains(from);
+      if (proves) nonce = sent[from];
+      const bool knows = roll(4) != 0;
+      if (!knows) secret_[static_cast<std::size_t>(roll(16))] ^= 1;
+      const packet::Secret tried = secret_;
+      const auto reply = probe(client(from), nonce, kNow + step * 1s);
+      secret_ = right;
+      EXPECT_TRUE(!reply || tried == right) << seed;
+      if (!reply) continue;
+      sent[from] = reply->nonce;
+      if (!proves) ++unproven;
+    }
+    EXPECT_LE(unproven, 8) << seed;
+    EXPECT_GT(unproven, 0) << seed;
+  }
 }
 
 TEST_F(FlowProbe, OfAFlowThatIsOverMeetsSilence) {
