@@ -28,7 +28,8 @@ class Script {
 
   /// A length in one byte, and so many bytes.
   std::string text() {
-    const std::size_t size = std::min<std::size_t>(next<std::uint8_t>(), rest_.size());
+    const std::size_t length = next<std::uint8_t>();  // before rest_ is looked at: it shortens that
+    const std::size_t size = std::min(length, rest_.size());
     std::string bytes(reinterpret_cast<const char*>(rest_.data()), size);
     rest_ = rest_.subspan(size);
     return bytes;
