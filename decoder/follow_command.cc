@@ -106,6 +106,8 @@ void add_follow(CLI::App& program, int& exit_code) {
     std::vector<std::string> flow_ids;
     std::string key_file;
     std::string key_name;
+    bool tls = false;
+    TlsTrust trust;
     bool ipv4 = false;
     bool ipv6 = false;
     bool json = false;
@@ -135,6 +137,15 @@ void add_follow(CLI::App& program, int& exit_code) {
       ->type_name("FILE");
   follow.add_option("--key", asked->key_name, "The file's key of this name (default: the first one)")
       ->type_name("NAME");
+  follow.add_flag("--tls", asked->tls,
+                  "TLS 1.3 alone; the receiver's certificate is checked against the system's authorities");
+  follow
+      .add_option("--tls-ca", asked->trust.authorities,
+                  "The same, against the authorities in this PEM file (environment: PACELINE_TLS_CA)")
+      ->envname("PACELINE_TLS_CA")
+      ->type_name("FILE");
+  follow.add_option("--tls-name", asked->trust.name, "Name or address that the certificate must have (default: HOST)")
+      ->type_name("NAME");
   CLI::Option* as_json = follow.add_flag("--json", asked->json, "Write one JSON document, at the end");
   follow.add_flag("--ndjson", asked->ndjson, "Write a line of JSON for each start, interval and end")
       ->excludes(as_json);
@@ -150,6 +161,7 @@ void add_follow(CLI::App& program, int& exit_code) {
     if (!asked->key_name.empty() && asked->key_file.empty())
       throw UsageError("--key names a key of --key-file: give both");
     if (!asked->key_file.empty()) options.spec.key = choose_key(read_key_file(asked->key_file), asked->key_name);
+    if (asked->tls || asked->trust != TlsTrust{}) options.spec.tls = asked->trust;
     exit_code = follow_and_print(options);
   });
 }

@@ -65,6 +65,9 @@ class Reader {
     buffer_.append(bytes.data(), bytes.size());
   }
 
+  /// Whether all that was pushed has been taken out again.
+  bool empty() const { return buffer_.size() == cut_ && message_.empty(); }
+
   /// The next whole message, or nothing until more bytes are pushed. Throws FrameError as soon as a frame's head
   /// cannot be right (too long, unknown flags) or its seal does not hold; the stream is of no use then.
   std::optional<std::string> next();

@@ -28,7 +28,8 @@ asio::awaitable<void> Dialler::dial_forever() {
     auto socket = co_await connect();
     bool served = false;
     if (socket) {
-      why_not_ = "it did not shake hands: is it a sender that waits (paceline-send ... --listen PORT)?";
+      why_not_ = std::string("it did not shake hands: is it a sender that waits (paceline-send ... --listen PORT") +
+                 (service_.tls ? " --tls-ca FILE --tls-name NAME)?" : ")?");
       served = co_await listener_.serve_dialled(std::move(*socket));
     }
     if (!listener_.serves_new()) co_return;

@@ -103,7 +103,7 @@ asio::awaitable<void> Listener::serve(Entry connection) {
     service_.door.adopt(traffic::FileDescriptor(connection->socket.release()));
     co_return;
   }
-  co_await run_session(connection, Session::Opened::by_sender);
+  co_await run_session(connection, Session::Opened::by_sender, service_.tls && *byte == signalling::kTlsHandshake);
 }
 
 asio::awaitable<bool> Listener::serve_dialled(tcp::socket socket) {
@@ -111,7 +111,7 @@ asio::awaitable<bool> Listener::serve_dialled(tcp::socket socket) {
   const Entry entry = connections_.insert(connections_.end(), {std::move(socket), nullptr});
   std::exception_ptr failure;
   try {
-    co_await run_session(entry, Session::Opened::by_us);
+    co_await run_session(entry, Session::Opened::by_us, false);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -121,8 +121,9 @@ asio::awaitable<bool> Listener::serve_dialled(tcp::socket socket) {
   co_return welcomed;
 }
 
-asio::awaitable<void> Listener::run_session(Entry connection, Session::Opened opened) {
+asio::awaitable<void> Listener::run_session(Entry connection, Session::Opened opened, bool secured) {
   const auto channel = signalling::Channel::create(std::move(connection->socket), signalling::kMaxOpening);
+  if (secured) channel->secure(service_.tls->open(""));
   connection->session = std::make_shared<Session>(channel, service_, opened);
   co_await connection->session->run();
 }

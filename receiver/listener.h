@@ -50,7 +50,7 @@ class Listener {
   using Entry = std::list<Connection>::iterator;
 
   void open(asio::ip::tcp::socket socket);
-  asio::awaitable<void> run_session(Entry connection, Session::Opened opened);
+  asio::awaitable<void> run_session(Entry connection, Session::Opened opened, bool secured);
   asio::awaitable<void> serve(Entry connection);
   void closed(Entry connection);
   void make_room();

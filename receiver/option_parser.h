@@ -19,6 +19,7 @@ struct GivenTexts {
   std::vector<std::string> hooks;
   std::string record_directory;
   std::string key_file;
+  TlsIdentity tls;  // no path: not given
   std::string key_name;
 };
 

@@ -35,6 +35,9 @@ void apply(const GivenTexts& given, ReceiverSpec& spec) {
   if (!given.key_name.empty() && given.key_file.empty()) throw UsageError("--key names a key of --key-file: give both");
   if (!given.key_file.empty()) spec.keys = read_key_file(given.key_file);
   if (!given.key_name.empty()) spec.keys = {choose_key(spec.keys, given.key_name)};
+  if (given.tls.certificate.empty() != given.tls.key.empty())
+    throw UsageError("TLS needs a certificate and its key: give --tls-certificate and --tls-key");
+  if (!given.tls.key.empty()) spec.tls = given.tls;
   const auto allowed = [&](const char* hook) {
     return given.hooks.empty() || std::ranges::find(given.hooks, hook) != given.hooks.end();
   };

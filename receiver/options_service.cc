@@ -87,6 +87,13 @@ void add_running(CLI::App& app, Options& options, GivenTexts& given) {
                  "(default: everybody is served)")
       ->type_name("FILE");
   app.add_option("--key", given.key_name, "Only the file's key of this name (default: all)")->type_name("NAME");
+  app.option_defaults()->group("TLS");
+  app.add_option("--tls-certificate", given.tls.certificate,
+                 "Take signalling by TLS 1.3 alone, and show the certificate (chain) in\n"
+                 "this PEM file; senders check it by --tls or --tls-ca")
+      ->type_name("FILE");
+  app.add_option("--tls-key", given.tls.key, "The certificate's private key, a PEM file that others cannot read")
+      ->type_name("FILE");
 }
 
 void add_operations(CLI::App& app, Options& options) {

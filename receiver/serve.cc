@@ -125,6 +125,8 @@ void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, c
     if (error) throw SetupError("record directory " + spec.record_directory->string() + ": " + error.message());
   }
 
+  const auto tls = spec.tls ? signalling::tls_server(*spec.tls) : nullptr;
+
   // Ports first, so that nothing is attached for a receiver that cannot start.
   tcp::acceptor acceptor = listen(io, spec);
   const std::uint16_t port = acceptor.local_endpoint().port();
@@ -158,6 +160,7 @@ void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, c
                   .workers = workers,
                   .clock = clock,
                   .host = {},
+                  .tls = tls,
                   .impostors = {},
                   .flows = {},
                   .sessions_by_client = {}};

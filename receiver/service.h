@@ -5,6 +5,7 @@
 #include <asio/thread_pool.hpp>
 #include <cstdint>
 #include <map>
+#include <memory>
 
 #include "paceline/receiver.h"
 #include "receiver/admission.h"
@@ -14,6 +15,7 @@
 #include "receiver/stamping.h"
 #include "receiver/tcp_door.h"
 #include "signalling/impostors.h"
+#include "signalling/tls.h"
 #include "traffic/clock_exchange.h"
 #include "traffic/host.h"
 #include "traffic/record_reader.h"
@@ -36,6 +38,7 @@ struct Service {
   traffic::ClockIdentity clock;
   traffic::HostReading host;
 
+  std::shared_ptr<const signalling::TlsEnd> tls;  // null: sessions are in the clear
   signalling::Impostors impostors;
 
   // What is in use, held against the limits.

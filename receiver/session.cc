@@ -140,6 +140,7 @@ asio::awaitable<void> Session::handshake() {
   // Not by ?: around co_await, which g++ 12 gets wrong.
   if (opened_ == Opened::by_us) {
     channel_->send_preamble();
+    if (service_.tls) channel_->secure(service_.tls->open(""));
   } else {
     co_await channel_->expect_preamble(signalling::kHandshakeTime);
   }
@@ -151,6 +152,8 @@ asio::awaitable<void> Session::handshake() {
     refuse(0, 0, reason);
     return ChannelError(reason);
   };
+  if (service_.tls && !channel_->secured())
+    throw refuse_session("signalling is by TLS alone here: use --tls, or --tls-ca FILE with the receiver's authority");
   follows_ = signalling::has_feature(hello, signalling::kFollowFeature);
   const bool open = service_.spec.keys.empty();
   if (const std::string why = open ? full() : ""; !why.empty()) throw refuse_session(why);

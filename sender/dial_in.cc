@@ -56,8 +56,8 @@ std::string seconds_text(nanoseconds time) {
 
 }  // namespace
 
-DialIn::DialIn(asio::io_context& io, const RunSpec& run)
-    : key_(run.key),
+DialIn::DialIn(asio::io_context& io, const RunSpec& run, Session::Security security)
+    : security_(std::move(security)),
       acceptor_(listen(io, *run.listen, run.family, run.source)),
       port_(acceptor_.local_endpoint().port()),
       news_(io),
@@ -139,7 +139,8 @@ asio::awaitable<void> DialIn::read_knock(std::shared_ptr<tcp::socket> socket) {
 }
 
 asio::awaitable<void> DialIn::shake_hands(Entry guest) {
-  guest->session = std::make_unique<Session>(static_cast<asio::io_context&>(acceptor_.get_executor().context()), key_);
+  guest->session =
+      std::make_unique<Session>(static_cast<asio::io_context&>(acceptor_.get_executor().context()), security_);
   try {
     co_await guest->session->take(std::move(*guest->socket));
   } catch (const SetupError& error) {

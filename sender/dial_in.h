@@ -28,7 +28,7 @@ class DialIn {
   static constexpr std::size_t kMostStrangers = 64;
 
   /// Listens from now on, as the run says. Throws SetupError. Precondition: it has RunSpec::listen.
-  DialIn(asio::io_context& io, const RunSpec& run);
+  DialIn(asio::io_context& io, const RunSpec& run, Session::Security security);
 
   /// The session with the first receiver that has shaken hands. Throws SetupError when none has in time.
   asio::awaitable<std::unique_ptr<Session>> session(nanoseconds limit);
@@ -55,7 +55,7 @@ class DialIn {
   asio::awaitable<void> shake_hands(Entry guest);
   void make_room();
 
-  std::optional<Key> key_;
+  Session::Security security_;
   asio::ip::tcp::acceptor acceptor_;
   std::uint16_t port_;
   std::list<Guest> guests_;

@@ -21,11 +21,19 @@ struct KeyChoice {
   std::string name;  ///< empty: the first
 };
 
+/// What was said of TLS towards receivers.
+struct TlsChoice {
+  bool wanted = false;
+  std::string authorities;  ///< empty: the system's
+  std::string name;         ///< empty: the host's
+};
+
 /// What all commands fill in.
 struct CommandLine {
   Options& options;
   bool remote = false;  ///< the run is another machine's: behind `remote HOST --`
   KeyChoice keys;
+  TlsChoice tls;
   Given run;                     ///< settings of the run
   std::optional<int> exit_code;  ///< of a command that has done its work by now
 };
@@ -86,10 +94,14 @@ FlowSpec flow_of(const std::string& profile, const FlowSpec& otherwise);
 void add_latency(CLI::App& app, CommandLine& line);
 void add_throughput(CLI::App& app, CommandLine& line);
 void add_connections(CLI::App& app, CommandLine& line);
-/// --key-file and --key.
-void add_key(CLI::App& app, CommandLine& line);
-/// Reads the keys that were chosen, and puts them where they belong. Throws UsageError and FileError.
-void apply_keys(CommandLine& line);
+/// What a receiver must prove, and what is proven to it: keys and TLS.
+void add_security(CLI::App& app, CommandLine& line);
+/// --key-file and --key alone.
+void add_key_options(CLI::App& app, CommandLine& line, const std::string& what);
+/// Throws CLI::RequiredError.
+void require_key_file(const CommandLine& line);
+/// Reads the keys that were chosen, and puts all where it belongs. Throws UsageError and FileError.
+void apply_security(CommandLine& line);
 /// Runs for and by other machines: `serve` and `remote`.
 void add_serve(CLI::App& app, CommandLine& line);
 void add_remote(CLI::App& app, CommandLine& line);

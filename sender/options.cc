@@ -118,7 +118,7 @@ std::optional<int> parse_command(std::vector<std::string> words, CommandLine& li
     std::reverse(words.begin(), words.end());  // as CLI11 takes them
     app.parse(std::move(words));
     if (line.exit_code) return line.exit_code;
-    apply_keys(line);
+    apply_security(line);
     for (const FlowSpec& flow : line.options.run.flows) validate(flow);
   } catch (const CLI::ParseError& error) {
     const bool help = app.exit(error) == 0;
@@ -151,7 +151,7 @@ void add_common(CLI::App& app, CommandLine& line) {
       "-4", [&line] { choose_family(line.run, "ipv4"); }, "IPv4 only");
   app.add_flag_callback(
       "-6", [&line] { choose_family(line.run, "ipv6"); }, "IPv6 only");
-  add_key(app, line);
+  add_security(app, line);
   add_output(app, line.options);
 }
 
@@ -193,7 +193,7 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
   // What is behind -- is another command line.
   const bool remote = !words.empty() && words.front() == "remote";
   const auto behind = remote ? std::ranges::find(words, "--") : words.end();
-  CommandLine line{.options = options, .remote = false, .keys = {}, .run = {}, .exit_code = {}};
+  CommandLine line{.options = options, .remote = false, .keys = {}, .tls = {}, .run = {}, .exit_code = {}};
   if (const auto code = parse_command({words.begin(), behind}, line)) return code;
   if (!remote) return std::nullopt;
   if (behind == words.end()) {
@@ -201,7 +201,7 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
                  "  paceline-send remote HOST --key-file keys -- latency RECEIVER --rate 1k\n";
     return kUsage;
   }
-  CommandLine there{.options = options, .remote = true, .keys = {}, .run = {}, .exit_code = {}};
+  CommandLine there{.options = options, .remote = true, .keys = {}, .tls = {}, .run = {}, .exit_code = {}};
   return parse_command({behind + 1, words.end()}, there);
 }
 

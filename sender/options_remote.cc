@@ -7,30 +7,6 @@
 
 namespace paceline::sender {
 
-namespace {
-
-CLI::Option* add_key_options(CLI::App& app, CommandLine& line, const std::string& what) {
-  app.option_defaults()->group("Keys");
-  CLI::Option* file = app.add_option("--key-file", line.keys.file, what)->type_name("FILE");
-  if (!line.remote) file->envname("PACELINE_KEY_FILE");
-  app.add_option("--key", line.keys.name, "The file's key of this name (default: the first one)")->type_name("NAME");
-  return file;
-}
-
-void require_key_file(const CommandLine& line) {
-  if (line.keys.file.empty()) throw CLI::RequiredError("--key-file (or the environment's PACELINE_KEY_FILE)");
-}
-
-}  // namespace
-
-void add_key(CLI::App& app, CommandLine& line) {
-  add_key_options(app, line,
-                  std::string("Prove a key of this file to the receiver, which must have it, too: lines\n"
-                              "of NAME SECRET, as paceline-recv --help shows") +
-                      (line.remote ? ". The sender there uses its own key\nof that name; no secret is sent"
-                                   : "\n(environment: PACELINE_KEY_FILE)"));
-}
-
 void add_serve(CLI::App& app, CommandLine& line) {
   CLI::App& serve = *app.add_subcommand("serve", "Wait for others' instructions, and run what they ask for");
   const auto spec = std::make_shared<RemoteSpec>();
@@ -93,23 +69,6 @@ void add_remote(CLI::App& app, CommandLine& line) {
       throw CLI::ValidationError("host", error.what());
     }
   });
-}
-
-void apply_keys(CommandLine& line) {
-  if (line.keys.file.empty()) {
-    if (!line.keys.name.empty()) throw UsageError("--key names a key of --key-file: give both");
-    return;
-  }
-  const std::vector<Key> keys = read_key_file(line.keys.file);
-  if (line.options.serve) {
-    line.options.serve->keys = line.keys.name.empty() ? keys : std::vector{choose_key(keys, line.keys.name)};
-  } else if (line.options.remote && !line.remote) {
-    line.options.remote->key = choose_key(keys, line.keys.name);
-  } else if (line.options.campaign) {
-    for (CampaignCell& cell : line.options.campaign->spec.cells) cell.run.key = choose_key(keys, line.keys.name);
-  } else {
-    line.options.run.key = choose_key(keys, line.keys.name);
-  }
 }
 
 }  // namespace paceline::sender

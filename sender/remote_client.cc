@@ -203,6 +203,7 @@ RunResult run_remotely(const Endpoint& sender, const Key& key, const RunSpec& sp
                        std::stop_token stop) {
   if (!spec.record.empty())
     throw UsageError("records are brought to where a run is made, which is another machine here: leave out --record");
+  if (spec.tls) throw UsageError("a run that another machine makes has no TLS towards its receiver: keys it can have");
   asio::io_context io(1);
   sender::RemoteRun run(io, spec, observer);
   RunResult result;

@@ -35,6 +35,7 @@ Session::~Session() { close(); }
 asio::awaitable<void> Session::open(const Endpoint& receiver, Family family, const std::string& source) {
   channel_ = Channel::create(co_await signalling::connect(io_, receiver, family, source, kConnectAdvice),
                              signalling::kMaxOpening);
+  if (security_.tls) channel_->secure(security_.tls->open(receiver.host));
   channel_->send_preamble();
   co_await handshake();
 }
@@ -43,6 +44,7 @@ asio::awaitable<void> Session::take(tcp::socket dialled) {
   channel_ = Channel::create(std::move(dialled), signalling::kMaxOpening);
   try {
     co_await channel_->expect_preamble(signalling::kHandshakeTime);
+    if (security_.tls) channel_->secure(security_.tls->open(""));
   } catch (const ChannelError& error) {
     throw SetupError(address() + " is no Paceline receiver: " + error.what());
   }
@@ -69,7 +71,10 @@ asio::awaitable<void> Session::handshake() {
   try {
     answer = co_await channel_->receive(signalling::kHandshakeTime, false);
   } catch (const ChannelError& error) {
-    throw SetupError("connected to " + address() + ", but no Paceline receiver answered there: " + error.what());
+    throw SetupError("connected to " + address() + ", but no Paceline receiver answered there: " + error.what() +
+                     (security_.tls && channel_->ended_by_peer()
+                          ? "; does it speak TLS (paceline-recv --tls-certificate, --tls-key)?"
+                          : ""));
   }
   round_trip_ = Clock::now() - asked;
   if (answer.has_refused())
@@ -91,17 +96,17 @@ asio::awaitable<void> Session::handshake() {
 }
 
 asio::awaitable<void> Session::prove_key(bool wanted) {
-  if (!wanted && !key_) co_return;
-  if (!key_)
+  if (!wanted && !security_.key) co_return;
+  if (!security_.key)
     throw SetupError("the receiver at " + address() + " wants a key: give the file that has it with --key-file");
   if (!wanted)
     throw SetupError("the receiver at " + address() + " has no keys, and this run is to be authenticated by key '" +
-                     key_->name + "': start the receiver with --key-file, or leave it out here");
+                     security_.key->name + "': start the receiver with --key-file, or leave it out here");
   try {
-    co_await signalling::prove_key(*channel_, *key_, Clock::now() + signalling::kHandshakeTime);
+    co_await signalling::prove_key(*channel_, *security_.key, Clock::now() + signalling::kHandshakeTime);
   } catch (const ChannelError& error) {
     throw SetupError(
-        "no session with the receiver at " + address() + " by key '" + key_->name + "': " + error.what() +
+        "no session with the receiver at " + address() + " by key '" + security_.key->name + "': " + error.what() +
         (std::string_view(error.what()) == frame::kNotAuthentic ? "; is it the same in both key files?" : ""));
   }
 }

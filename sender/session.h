@@ -25,8 +25,13 @@ class Session {
   /// What a flow gets to read.
   using Messages = Inbox<wire::Message>;
 
-  /// `key`: proven to the receiver, which must prove that it has it.
-  Session(asio::io_context& io, std::optional<Key> key) : io_(io), key_(std::move(key)) {}
+  /// What the receiver must be, and what is proven to it.
+  struct Security {
+    std::optional<Key> key{};                         ///< which the receiver must prove to have, too
+    std::shared_ptr<const signalling::TlsEnd> tls{};  ///< null: in the clear
+  };
+
+  Session(asio::io_context& io, Security security) : io_(io), security_(std::move(security)) {}
   ~Session();
 
   /// Connects to the first address of the receiver that answers and shakes hands. Throws SetupError that lists every
@@ -67,7 +72,7 @@ class Session {
   void fail(const std::string& why);
 
   asio::io_context& io_;
-  std::optional<Key> key_;
+  Security security_;
   std::shared_ptr<signalling::Channel> channel_;
   std::map<std::uint32_t, Messages*> by_request_;
   std::map<std::uint32_t, Messages*> by_flow_;

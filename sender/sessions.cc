@@ -26,19 +26,24 @@ Target target_of(const RunSpec& run, std::size_t flow) {
   return found != run.elsewhere.end() ? found->second : Target{run.receiver, run.data_port};
 }
 
-Sessions::Sessions(asio::io_context& io, const RunSpec& run) : io_(io), run_(run), entry_of_(run.flows.size()) {
+Sessions::Sessions(asio::io_context& io, const RunSpec& run)
+    : io_(io),
+      run_(run),
+      security_{run.key, run.tls ? signalling::tls_client(*run.tls) : nullptr},
+      entry_of_(run.flows.size()) {
   for (std::size_t flow = 0; flow < run.flows.size(); ++flow) {
     if (!needs_receiver(run.flows[flow])) continue;
     const Target target = target_of(run, flow);
     auto entry = std::ranges::find(entries_, target, &Entry::target);
-    if (entry == entries_.end()) entry = entries_.insert(entry, Entry{target, std::make_unique<Session>(io, run.key)});
+    if (entry == entries_.end())
+      entry = entries_.insert(entry, Entry{target, std::make_unique<Session>(io, security_)});
     entry_of_[flow] = static_cast<std::size_t>(entry - entries_.begin());
   }
 }
 
 asio::awaitable<void> Sessions::open(RunObserver& observer) {
   if (run_.listen && !entries_.empty()) {
-    dial_in_ = std::make_unique<DialIn>(io_, run_);
+    dial_in_ = std::make_unique<DialIn>(io_, run_, security_);
     entries_.front().session = co_await dial_in_->session(run_.dial_limit);
   } else {
     co_await in_parallel(io_.get_executor(), entries_.size(), kOpenedAtOnce, [this](std::size_t i) {

@@ -25,6 +25,7 @@ Target target_of(const RunSpec& run, std::size_t flow);
 /// A run's signalling sessions: one with each receiver that its flows go to, or with the one that dials in.
 class Sessions {
  public:
+  /// Throws FileError when what TLS is to trust cannot be read.
   Sessions(asio::io_context& io, const RunSpec& run);
 
   /// Opens them, all at once; the observer is told of each. Throws SetupError of the first that cannot be reached.
@@ -53,6 +54,7 @@ class Sessions {
 
   asio::io_context& io_;
   const RunSpec& run_;
+  Session::Security security_;
   std::unique_ptr<DialIn> dial_in_;
   std::vector<Entry> entries_;
   std::vector<std::optional<std::size_t>> entry_of_;  // by flow

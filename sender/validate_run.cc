@@ -47,6 +47,9 @@ std::string beyond_passive(const FlowSpec& flow) {
 
 void validate_passive(const RunSpec& spec) {
   if (*spec.listen == 0) throw UsageError("the port to listen on is 0: it must be 1 to 65535");
+  if (spec.tls && spec.tls->name.empty())
+    throw UsageError(
+        "a receiver that dials in has no name that its certificate could be held against: give --tls-name");
   if (spec.dial_limit <= nanoseconds{0}) throw UsageError("the time to wait for a receiver is 0: it must be above");
   if (!spec.elsewhere.empty()) throw UsageError("one receiver dials in (--listen): flows cannot go to several");
   if (spec.data_port)

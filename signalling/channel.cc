@@ -46,7 +46,32 @@ Channel::Channel(asio::ip::tcp::socket socket, std::size_t max_message)
 
 void Channel::send_preamble() { write(std::string(frame::kPreamble)); }
 
-asio::awaitable<std::size_t> Channel::read_some(Clock::time_point deadline) {
+void Channel::secure(std::unique_ptr<Tls> tls) {
+  // Whoever sent them is not known: they must not pass for the peer's.
+  if (!reader_.empty()) throw ChannelError("bytes came before TLS was agreed on");
+  tls_ = std::move(tls);
+  enqueue(tls_->take());
+}
+
+/// The bytes that come next, or what TLS makes of them.
+asio::awaitable<std::span<const char>> Channel::read_some(Clock::time_point deadline) {
+  for (;;) {
+    const std::size_t count = co_await read_socket(deadline);
+    const std::span<const char> bytes = std::span(chunk_).first(count);
+    if (!tls_) co_return bytes;
+    std::string refusal;
+    try {
+      plain_ = tls_->receive(bytes);
+    } catch (const TlsError& error) {
+      refusal = error.what();
+    }
+    enqueue(tls_->take());
+    if (!refusal.empty()) throw ChannelError(refusal);
+    if (!plain_.empty()) co_return plain_;
+  }
+}
+
+asio::awaitable<std::size_t> Channel::read_socket(Clock::time_point deadline) {
   const auto self = shared_from_this();
   timed_out_ = false;
   read_deadline_.expires_at(deadline);
@@ -76,11 +101,11 @@ asio::awaitable<void> Channel::expect_preamble(Clock::duration limit) {
   const auto deadline = Clock::now() + limit;
   std::string seen;
   while (seen.size() < frame::kPreamble.size()) {
-    const std::size_t count = co_await read_some(deadline);
-    const std::size_t wanted = std::min(count, frame::kPreamble.size() - seen.size());
-    seen.append(chunk_, 0, wanted);
+    const std::span<const char> bytes = co_await read_some(deadline);
+    const std::size_t wanted = std::min(bytes.size(), frame::kPreamble.size() - seen.size());
+    seen.append(bytes.data(), wanted);
     if (!frame::kPreamble.starts_with(seen)) throw ChannelError("no Paceline sender: other bytes came first");
-    reader_.push(std::span(chunk_).subspan(wanted, count - wanted));
+    reader_.push(bytes.subspan(wanted));
   }
 }
 
@@ -104,8 +129,7 @@ asio::awaitable<wire::Message> Channel::receive(Clock::duration limit, bool hear
       continue;
     }
     try {
-      const std::size_t count = co_await read_some(deadline);
-      reader_.push(std::span(chunk_).first(count));
+      reader_.push(co_await read_some(deadline));
     } catch (const ChannelError& error) {
       if (timed_out_) throw ChannelError("no message in " + seconds_text(limit));
       throw;
@@ -134,6 +158,18 @@ void Channel::seal(std::unique_ptr<frame::Seal> ours, std::unique_ptr<frame::Sea
 void Channel::write(std::string bytes) {
   if (closed_ || shut_down_ || !failure_.empty()) return;
   last_sent_ = Clock::now();
+  if (!tls_) return enqueue(std::move(bytes));
+  try {
+    tls_->send(bytes);
+  } catch (const TlsError& error) {
+    failure_ = error.what();
+    return close();
+  }
+  enqueue(tls_->take());
+}
+
+void Channel::enqueue(std::string bytes) {
+  if (bytes.empty() || closed_ || shut_down_ || !failure_.empty()) return;
   outbox_bytes_ += bytes.size();
   outbox_.push_back(std::move(bytes));
   if (outbox_bytes_ > outbox_limit_) {
@@ -195,6 +231,10 @@ asio::awaitable<void> Channel::beat() {
 
 asio::awaitable<void> Channel::flush_and_shut_down(Clock::duration limit) {
   const auto self = shared_from_this();
+  if (tls_) {
+    tls_->end();
+    enqueue(tls_->take());
+  }
   if (writing_ && !closed_) {
     drained_.expires_after(limit);
     asio::error_code cancelled;

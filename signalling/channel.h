@@ -8,12 +8,14 @@
 #include <chrono>
 #include <deque>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 
 #include "proto/frame.h"
 #include "proto/signalling.pb.h"
 #include "signalling/authentication.h"
+#include "signalling/tls.h"
 
 namespace paceline::signalling {
 
@@ -45,6 +47,10 @@ class Channel : public std::enable_shared_from_this<Channel> {
   /// Opens with the preamble / expects it. The latter throws ChannelError if other bytes come first.
   void send_preamble();
   asio::awaitable<void> expect_preamble(std::chrono::steady_clock::duration limit);
+
+  /// From now on everything goes through TLS, both ways. Throws ChannelError when the peer has already sent more.
+  void secure(std::unique_ptr<Tls> tls);
+  bool secured() const { return tls_ != nullptr; }
 
   /// What bounds the messages that are read from now on.
   void set_max_message(std::size_t bytes) { reader_.set_max_message(bytes); }
@@ -89,14 +95,18 @@ class Channel : public std::enable_shared_from_this<Channel> {
   Channel(asio::ip::tcp::socket socket, std::size_t max_message);
 
   void write(std::string bytes);
+  void enqueue(std::string bytes);
   void remember(const wire::Message& message, const std::string& bytes);
   asio::awaitable<void> drain();
   asio::awaitable<void> beat();
-  asio::awaitable<std::size_t> read_some(std::chrono::steady_clock::time_point deadline);
+  asio::awaitable<std::span<const char>> read_some(std::chrono::steady_clock::time_point deadline);
+  asio::awaitable<std::size_t> read_socket(std::chrono::steady_clock::time_point deadline);
 
   asio::ip::tcp::socket socket_;
   asio::ip::tcp::endpoint local_;
   asio::ip::tcp::endpoint remote_;
+  std::unique_ptr<Tls> tls_;  // nullptr: none
+  std::string plain_;         // what it told last
   Opening opening_;
   std::unique_ptr<frame::Seal> our_seal_;    // nullptr: frames are not sealed
   std::unique_ptr<frame::Seal> their_seal_;  // likewise

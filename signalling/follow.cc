@@ -60,7 +60,11 @@ std::uint32_t id_of(const FlowResult& flow) {
 class Subscription {
  public:
   Subscription(asio::io_context& io, const FollowSpec& spec, FollowObserver& observer)
-      : io_(io), spec_(spec), observer_(observer), awaited_(spec.flow_ids.begin(), spec.flow_ids.end()) {}
+      : io_(io),
+        spec_(spec),
+        tls_(spec.tls ? tls_client(*spec.tls) : nullptr),
+        observer_(observer),
+        awaited_(spec.flow_ids.begin(), spec.flow_ids.end()) {}
   ~Subscription() {
     if (channel_) channel_->close();
   }
@@ -86,6 +90,7 @@ class Subscription {
   asio::awaitable<void> connect() {
     channel_ = Channel::create(co_await signalling::connect(io_, spec_.receiver, spec_.family, "", kConnectAdvice),
                                kMaxOpening);
+    if (tls_) channel_->secure(tls_->open(spec_.receiver.host));
     const auto remote = channel_->remote();
     address_ = to_string(Endpoint{remote.address().to_string(), remote.port()});
     channel_->send_preamble();
@@ -196,6 +201,7 @@ class Subscription {
 
   asio::io_context& io_;
   const FollowSpec& spec_;
+  std::shared_ptr<const TlsEnd> tls_;  // null: in the clear
   FollowObserver& observer_;
   std::shared_ptr<Channel> channel_;
   std::string address_;

@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: MIT
-#include <fcntl.h>
 #include <openssl/evp.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <system_error>
 
 #include "paceline/error.h"
 #include "paceline/key.h"
+#include "signalling/private_file.h"
 
 namespace paceline {
 
 namespace {
 
-constexpr std::size_t kMaxFile = 1 << 20;
 constexpr std::string_view kBlanks = " \t\r";
 
 bool is_name(std::string_view text) {
@@ -82,29 +76,6 @@ Key parse_key(std::string_view line) {
   return key;
 }
 
-/// Owner and group may read it: a group is how a Kubernetes Secret reaches a container that is not root (fsGroup).
-void require_private(int fd, const std::filesystem::path& file) {
-  struct stat status {};
-  if (fstat(fd, &status) != 0) throw FileError("key file " + file.string() + ": " + std::strerror(errno));
-  if (S_ISDIR(status.st_mode)) throw FileError("key file " + file.string() + " is a directory");
-  if (status.st_mode & (S_IRWXO | S_IWGRP))
-    throw FileError("key file " + file.string() + " can be read or changed by others: chmod 600 " + file.string() +
-                    " (of a Kubernetes Secret: defaultMode: 0440)");
-}
-
-std::string read_all(int fd, const std::filesystem::path& file) {
-  std::string text;
-  char chunk[4096];
-  for (;;) {
-    const ssize_t count = read(fd, chunk, sizeof chunk);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw FileError("key file " + file.string() + ": " + std::strerror(errno));
-    if (count == 0) return text;
-    text.append(chunk, static_cast<std::size_t>(count));
-    if (text.size() > kMaxFile) throw FileError("key file " + file.string() + " has more than 1 MiB: is it one?");
-  }
-}
-
 }  // namespace
 
 std::vector<Key> parse_keys(std::string_view text, std::string_view file) {
@@ -133,18 +104,7 @@ std::vector<Key> parse_keys(std::string_view text, std::string_view file) {
 }
 
 std::vector<Key> read_key_file(const std::filesystem::path& file) {
-  const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) throw FileError("key file " + file.string() + ": " + std::strerror(errno));
-  std::string text;
-  try {
-    require_private(fd, file);
-    text = read_all(fd, file);
-  } catch (...) {
-    ::close(fd);
-    throw;
-  }
-  ::close(fd);
-  return parse_keys(text, file.string());
+  return parse_keys(signalling::read_private_file(file, "key file"), file.string());
 }
 
 Key choose_key(const std::vector<Key>& keys, std::string_view name) {

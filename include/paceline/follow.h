@@ -11,6 +11,7 @@
 #include "paceline/key.h"
 #include "paceline/result.h"
 #include "paceline/sender.h"
+#include "paceline/tls.h"
 
 namespace paceline {
 
@@ -19,6 +20,7 @@ struct FollowSpec {
   Endpoint receiver{"", 9000};  ///< signalling address; names are resolved
   Family family = Family::any;
   std::optional<Key> key{};               ///< proven to the receiver, which must prove that it has it, too
+  std::optional<TlsTrust> tls{};          ///< signalling is by TLS alone
   std::vector<std::uint32_t> flow_ids{};  ///< follows these, until they have ended; empty: all, those to come, too
   std::optional<std::uint64_t> flows{};   ///< ends when so many have ended, 1 at least
   bool until_idle = false;                ///< ends when the last flow that runs has ended, after one at least

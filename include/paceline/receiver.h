@@ -11,6 +11,7 @@
 #include "paceline/endpoint.h"
 #include "paceline/key.h"
 #include "paceline/result.h"
+#include "paceline/tls.h"
 
 namespace paceline {
 
@@ -64,7 +65,8 @@ struct ReceiverSpec {
   bool allow_clsact = true;               ///< false: leave clsact out of the ladder
   bool allow_netstamp = true;             ///< false: leave SO_TIMESTAMPING out of the ladder
   std::optional<std::filesystem::path> record_directory{};  ///< one record file a flow, created there
-  std::vector<Key> keys{};  ///< a sender must have one of them; empty: everybody is served
+  std::vector<Key> keys{};           ///< a sender must have one of them; empty: everybody is served
+  std::optional<TlsIdentity> tls{};  ///< signalling is by TLS alone, and this is shown to whoever comes
   ReceiverLimits limits{};
 };
 

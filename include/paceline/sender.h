@@ -15,6 +15,7 @@
 #include "paceline/key.h"
 #include "paceline/result.h"
 #include "paceline/slice.h"
+#include "paceline/tls.h"
 
 namespace paceline {
 
@@ -48,7 +49,8 @@ struct RunSpec {
   std::optional<std::uint16_t> listen{};      ///< passive: a receiver dials in here (paceline-recv --dial), instead of
                                               ///< being dialled; `receiver` is not used then, and `elsewhere` is empty
   nanoseconds dial_limit = std::chrono::seconds(60);  ///< how long to wait for it
-  std::optional<Key> key{};  ///< proven to every receiver, each of which must prove that it has it, too
+  std::optional<Key> key{};       ///< proven to every receiver, each of which must prove that it has it, too
+  std::optional<TlsTrust> tls{};  ///< signalling is by TLS alone; with `listen` it says the name, for none is dialled
   Family family = Family::any;
   ClockPolicy clock = ClockPolicy::estimate;
   std::vector<FlowSpec> flows{PacketFlowSpec{}};  ///< 1 to kMaxFlows, started together but for their delays; UDP

@@ -12,6 +12,7 @@ import tempfile
 import unittest
 
 import lab
+from certificates import Certificates
 from lab import NODE, endpoint
 
 MEGABYTE = 1_000_000
@@ -191,6 +192,19 @@ class Work(Image):
         answer = self.topology.run("pod", "python3", "-c",
                                    "import urllib.request as u;print(u.urlopen('http://127.0.0.1:9001/readyz').read())")
         self.assertIn("ok", answer)
+
+    def test_a_mounted_certificate_under_the_seccomp_profile(self):
+        folder = self.scratch()
+        folder.chmod(0o755)
+        certificates = Certificates(folder)
+        os.chown(certificates.key, 0, 65532)
+        certificates.key.chmod(0o440)
+        self.start_receiver_pod("--no-new-privileges", "--seccomp", SECCOMP, "--mount", f"{folder}:/etc/paceline-tls",
+                                "--env", "PACELINE_TLS_CERTIFICATE=/etc/paceline-tls/receiver.pem",
+                                "--env", "PACELINE_TLS_KEY=/etc/paceline-tls/receiver.key")
+        target = endpoint(NODE[4], 30900)
+        self.assertIn("by TLS alone", self.measure(target, *FLOW, code=lab.EXIT_SETUP).stderr)
+        self.assert_unharmed(self.measure(target, *FLOW, *certificates.of_sender()).flow(), PACKETS)
 
     def test_records_come_back_from_a_pod_without_a_disk(self):
         self.start_receiver_pod("--no-new-privileges")

@@ -8,6 +8,7 @@ import subprocess
 import unittest
 
 import lab
+from certificates import Certificates
 
 try:
     import yaml
@@ -82,6 +83,10 @@ class Manifests(lab.E2eTest):
             f"components: [{', '.join(f'../components/{name}' for name in components)}]\n")
         return rendered(mine)
 
+    def only_pod(self, documents):
+        (deployment,) = of_kind(documents, "Deployment")
+        return pod_of(deployment)
+
     def test_restricted_keeps_the_restricted_standard(self):
         (deployment,) = of_kind(rendered(FOLDER / "overlays" / "restricted"), "Deployment")
         self.assertEqual(restricted_violations(pod_of(deployment)), [])
@@ -130,7 +135,8 @@ class Manifests(lab.E2eTest):
         self.assertFalse(any("nodePort" in port for port in service["spec"]["ports"]))
 
     def test_the_receiver_takes_the_configuration(self):
-        for components in ((), ("keys",), ("loadbalancer",)):
+        certificates = Certificates(self.scratch())
+        for components in ((), ("keys",), ("loadbalancer",), ("keys", "tls")):
             documents = self.variant("restricted", *components)
             (settings,) = of_kind(documents, "ConfigMap")
             environment = dict(settings["data"])
@@ -139,6 +145,11 @@ class Manifests(lab.E2eTest):
                 keys.write_text("lab 0123456789abcdef0123456789abcdef\n")
                 keys.chmod(0o440)
                 environment["PACELINE_KEY_FILE"] = str(keys)
+            if "tls" in components:
+                self.assertEqual([volume["secret"]["secretName"] for volume in self.only_pod(documents)["volumes"]],
+                                 ["paceline-keys", "paceline-tls"])
+                environment["PACELINE_TLS_CERTIFICATE"] = str(certificates.certificate)
+                environment["PACELINE_TLS_KEY"] = str(certificates.key)
             environment["PACELINE_HTTP_PORT"] = "0"
             environment["PACELINE_LOG_FORMAT"] = "text"
             receiver = self.start_loopback_receiver(env=environment)

@@ -76,6 +76,7 @@ class Receiver {
                              .workers = workers_,
                              .clock = traffic::read_clock_identity(),
                              .host = {},
+                             .tls = {},
                              .impostors = {},
                              .flows = {},
                              .sessions_by_client = {}};

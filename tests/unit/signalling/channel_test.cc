@@ -118,6 +118,29 @@ TEST_F(ChannelTest, ThePreambleMayArriveInPiecesAndWithMoreBehindIt) {
       });
 }
 
+// Else a stranger's bytes before TLS would be taken for the peer's behind it.
+TEST_F(ChannelTest, WhatCameBeforeTlsIsNotReadBehindIt) {
+  if (!has_tls()) GTEST_SKIP() << "built without TLS";
+  connect();
+  const auto client = tls_client({"", "receiver.test"});
+  EXPECT_THAT(failure_of(
+                  [&]() -> asio::awaitable<void> {
+                    co_await channel_->expect_preamble(kPatience);
+                    channel_->secure(client->open(""));
+                  },
+                  [&]() -> asio::awaitable<void> { co_await peer_writes("PACELINE" + framed(refused("slipped in"))); }),
+              HasSubstr("before TLS"));
+}
+
+TEST_F(ChannelTest, APeerThatSpeaksNoTlsEndsIt) {
+  if (!has_tls()) GTEST_SKIP() << "built without TLS";
+  connect();
+  channel_->secure(tls_client({"", "receiver.test"})->open(""));
+  EXPECT_THAT(failure_of([&]() -> asio::awaitable<void> { co_await channel_->receive(kPatience, false); },
+                         [&]() -> asio::awaitable<void> { co_await peer_writes("HTTP/1.1 400 Bad Request\r\n\r\n"); }),
+              HasSubstr("no TLS 1.3"));
+}
+
 TEST_F(ChannelTest, OtherBytesFirstAreNoSender) {
   for (const std::string first : {"GET / HTTP/1.1\r\n", "PACELINX", "paceline", "\x16\x03\x01"}) {
     peer_ = tcp::socket(io_);
