@@ -120,12 +120,6 @@ std::uint64_t most_packet_records(const PacketFlowSpec& spec) {
   return static_cast<std::uint64_t>(kRecordsPerPacket * (most_packets(spec) + kSparePackets));
 }
 
-RecordOutput create(const std::filesystem::path& path) {
-  const int descriptor = open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
-  if (descriptor < 0) throw FileError("create record file " + path.string() + ": " + std::strerror(errno));
-  return {descriptor, path.string()};
-}
-
 // A file that remembers its first error and ignores what comes after it.
 class File {
  public:
@@ -364,8 +358,14 @@ void RecordWriter::State::flush() {
   encoder.start(to_order(order.checkpoint()));
 }
 
+RecordOutput create_record_file(const std::filesystem::path& path) {
+  const int descriptor = open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0644);
+  if (descriptor < 0) throw FileError("create record file " + path.string() + ": " + std::strerror(errno));
+  return {descriptor, path.string()};
+}
+
 RecordWriter::RecordWriter(const std::filesystem::path& file, const FlowStart& start, const RecordLimits& limits)
-    : RecordWriter(create(file), start, limits) {}
+    : RecordWriter(create_record_file(file), start, limits) {}
 
 RecordWriter::RecordWriter(RecordOutput output, const FlowStart& start, const RecordLimits& limits)
     : state_(std::make_unique<State>(std::move(output), start, limits)) {}

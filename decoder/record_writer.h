@@ -21,6 +21,9 @@ struct RecordLimits {
   std::uint64_t waiting = 0;  // records that may wait for the writer, a power of 2; 0: as the flow's rate asks for
 };
 
+/// An empty file of this name, which was free. Throws FileError.
+RecordOutput create_record_file(const std::filesystem::path& path);
+
 /// Writes a flow's record file from a thread of its own: what the packet path hands over waits in a fixed
 /// ring; when the disk does not keep up, or when more packets come than a flow with copies of them all can
 /// account for, records are lost and counted, never packets. What was written survives the process, whatever ends it;

@@ -8,7 +8,7 @@
 namespace paceline::receiver {
 
 /// The names by which refusals tell their limit, in brackets: "... the receiver's limit of 64 (sessions)".
-inline constexpr std::array<std::string_view, 16> kLimitNames{"sessions",
+inline constexpr std::array<std::string_view, 18> kLimitNames{"sessions",
                                                               "sessions per client",
                                                               "flows",
                                                               "flows per session",
@@ -23,6 +23,8 @@ inline constexpr std::array<std::string_view, 16> kLimitNames{"sessions",
                                                               "client bitrate",
                                                               "total bitrate",
                                                               "duration",
+                                                              "record bytes",
+                                                              "client record bytes",
                                                               "draining"};
 
 /// The limit that this reason names; "other" if it is none. So few values, whatever peers write.

@@ -54,7 +54,7 @@ void add_limits(CLI::App& app, Options& options) {
       ->type_name("TIME");
   add_rate(app, "--max-rate", limits.rate_pps, units::parse_packet_rate,
            "Packets, or exchanges, per second of a flow; where any limit of\nrates is set, a flow without a rate is "
-           "refused (default: no limit)",
+           "refused (default: none, as of all rates: filling a path is what this\nis for)",
            "PPS");
   add_rate(app, "--max-bitrate", limits.bitrate_bps, units::parse_bitrate,
            "Bits per second of payload of a flow (default: no limit)", "BPS");
@@ -65,9 +65,15 @@ void add_limits(CLI::App& app, Options& options) {
            "PPS");
   add_rate(app, "--max-total-bitrate", limits.total_bitrate_bps, units::parse_bitrate, "Likewise", "BPS");
   add_quantity(
-      app, "--record-limit", [&limits](const std::string& text) { limits.record_bytes = units::parse_bytes(text); },
-      "Room for records that senders fetch (paceline-send --record), of all\nflows together; what goes beyond is "
-      "left out (default 1G; where there\nis memory but no disk, a quarter of it at most)")
+      app, "--max-record-bytes", [&limits](const std::string& text) { limits.record_bytes = units::parse_bytes(text); },
+      "Room for records; what goes beyond is left out, and said. With --record:\nof all that are in the directory "
+      "(default 10G). Without: of those that\nsenders fetch (paceline-send --record), until they have them (default "
+      "1G).\nWhere there is memory but no disk, a quarter of it at most")
+      ->type_name("BYTES");
+  add_quantity(
+      app, "--max-client-record-bytes",
+      [&limits](const std::string& text) { limits.client_record_bytes = units::parse_bytes(text); },
+      "Likewise, of the flows from one IP address (default: half of all)")
       ->type_name("BYTES");
 }
 

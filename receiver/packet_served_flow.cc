@@ -1,31 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "receiver/packet_served_flow.h"
 
-#include <fcntl.h>
-
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <ctime>
-
-#include "paceline/validate.h"
 #include "proto/convert.h"
 
 namespace paceline::receiver {
-
-namespace {
-
-std::string record_name(std::uint32_t flow_id) {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  char text[64];
-  const std::size_t length = std::strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &utc);
-  std::snprintf(text + length, sizeof text - length, "-%08x.paceline", flow_id);
-  return text;
-}
-
-}  // namespace
 
 PacketServedFlow::PacketServedFlow(std::shared_ptr<FlowOwner> owner, std::uint32_t id, const packet::Secret& secret,
                                    const PacketFlowSpec& spec)
@@ -46,9 +24,10 @@ void PacketServedFlow::note_agreed() {
 /// A record file that was begun, or why not.
 struct PacketServedFlow::OpenedRecord {
   std::unique_ptr<decoder::RecordWriter> writer;
-  traffic::FileDescriptor reading;  // the same file, if the sender is to fetch it
-  std::shared_ptr<decoder::RecordAllowance> room;
+  traffic::FileDescriptor reading;  // the same file
+  std::shared_ptr<RecordStore::Share> room;
   std::string failure;
+  bool refused = false;  // a limit is the reason
 };
 
 void PacketServedFlow::prepare(const Stamping& stamping) {
@@ -59,44 +38,44 @@ void PacketServedFlow::prepare(const Stamping& stamping) {
 }
 
 void PacketServedFlow::open_record() {
-  asio::post(service().file_worker, [self = shared_from_this(), this] {
-    OpenedRecord record;
-    try {
-      record = create_record();
-    } catch (const std::exception& error) {
-      record.failure = "no record of this flow: " + std::string(error.what());
-    }
+  asio::post(service().file_worker, [self = shared_from_this(), this, from = client()] {
+    OpenedRecord record = create_record(from);
     post([this, record = std::move(record)]() mutable { begin_to_take(std::move(record)); });
   });
 }
 
-/// On the file worker. In the receiver's own directory, if it keeps records.
-PacketServedFlow::OpenedRecord PacketServedFlow::create_record() {
+/// On the file worker.
+PacketServedFlow::OpenedRecord PacketServedFlow::create_record(const asio::ip::address& from) {
+  const std::string failed = "no record of this flow: ";
   OpenedRecord opened;
-  if (!service().spec.record_directory) {
-    RecordStore::File file = service().record_store.create();
+  try {
+    RecordStore::File file = service().record_store.create(id(), from);
     opened.reading = std::move(file.reading);
     opened.room = std::move(file.room);
     opened.writer = std::make_unique<decoder::RecordWriter>(std::move(file.output), start_);
-    return opened;
+  } catch (const RecordStore::NoRoom& error) {
+    opened.failure = failed + error.what();
+    opened.refused = true;
+  } catch (const std::exception& error) {
+    opened.failure = failed + error.what();
   }
-  const auto path = *service().spec.record_directory / record_name(id());
-  opened.writer = std::make_unique<decoder::RecordWriter>(path, start_);
-  if (!record()) return opened;
-  opened.reading = traffic::FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!opened.reading)
-    opened.failure = "the record cannot be fetched: open " + path.string() + ": " + std::strerror(errno);
   return opened;
 }
 
 void PacketServedFlow::begin_to_take(OpenedRecord opened) {
-  if (!opened.failure.empty()) service().observer.warning(opened.failure);
+  if (!opened.failure.empty()) say_lack(opened.failure, opened.refused);
   no_record_ = std::move(opened.failure);
-  recorded_ = std::move(opened.reading);
+  if (record()) recorded_ = std::move(opened.reading);
   room_ = std::move(opened.room);
   if (phase() != Phase::starting) return;
   now_running();
   take_packets(std::move(opened.writer));
+}
+
+/// To the operator, of a record.
+void PacketServedFlow::say_lack(const std::string& lack, bool refused) {
+  if (refused) return note_refusal(lack);
+  service().observer.warning(lack);
 }
 
 void PacketServedFlow::say_taking(std::uint64_t duplicate_window, const std::string& warning) {
@@ -155,12 +134,12 @@ void PacketServedFlow::close_record(ReceiverTime when, std::unique_ptr<decoder::
   asio::post(service().file_worker, [self = shared_from_this(), this, when, writer = std::move(writer)]() mutable {
     const std::string error = writer->finish(result_, when);
     const std::string lack = what_lacks(*writer, error);
+    const bool refused = error.empty() && writer->cut_short();
     writer.reset();
-    post([this, lack] {
-      if (!lack.empty()) service().observer.warning("record file: " + lack);
-      if (!record()) return;
-      if (!recorded_) return record()->none(no_record_);
-      record()->whole(std::move(recorded_), std::move(room_), lack);
+    post([this, lack, refused] {
+      if (!lack.empty()) say_lack("record file: " + lack, refused);
+      if (record()) record()->whole(std::move(recorded_), std::move(room_), lack);
+      room_.reset();
     });
   });
 }
@@ -170,12 +149,8 @@ std::string PacketServedFlow::what_lacks(const decoder::RecordWriter& writer, co
   if (!error.empty()) return error;
   const std::uint64_t lost = writer.lost_records();
   if (lost == 0) return {};
-  const std::string missing = std::to_string(lost) + " records are missing: ";
-  if (writer.cut_short())
-    return missing + "the receiver has room for " +
-           validation::number(static_cast<double>(service().record_store.limit()) / 1e6) +
-           " MB of records that are to be fetched (--record-limit)";
-  return missing + "the disk did not keep up, or a peer sent far too many packets";
+  return std::to_string(lost) + " records are missing: " +
+         (writer.cut_short() ? room_->refusal() : "the disk did not keep up, or a peer sent far too many packets");
 }
 
 }  // namespace paceline::receiver

@@ -45,17 +45,18 @@ class PacketServedFlow : public ServedFlow {
  private:
   void open_record();
   struct OpenedRecord;
-  OpenedRecord create_record();
+  OpenedRecord create_record(const asio::ip::address& from);
   void begin_to_take(OpenedRecord record);
+  void say_lack(const std::string& lack, bool refused);
   void close_record(ReceiverTime when, std::unique_ptr<decoder::RecordWriter> writer);
   std::string what_lacks(const decoder::RecordWriter& writer, const std::string& error) const;
 
   PacketFlowResult result_;
   decoder::FlowStart start_;
-  bool done_ = false;                               // FlowDone has come
-  std::string no_record_;                           // why there is none, though it was asked for
-  traffic::FileDescriptor recorded_;                // the record, for the sender to fetch
-  std::shared_ptr<decoder::RecordAllowance> room_;  // that it takes
+  bool done_ = false;                         // FlowDone has come
+  std::string no_record_;                     // why there is none, though it was asked for
+  traffic::FileDescriptor recorded_;          // the record, for the sender to fetch
+  std::shared_ptr<RecordStore::Share> room_;  // that it takes
   traffic::CpuMeter<ReceiverClock, asio::steady_timer> cpu_;
 };
 

@@ -146,7 +146,7 @@ void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, c
   traffic::RecordReader records(workers);
 
   Followers followers(observer, spec.limits);
-  const RecordStore record_store(spec.limits.record_bytes);
+  RecordStore record_store(spec.record_directory, spec.limits);
   asio::thread_pool file_worker(1);
   Service service{.spec = spec,
                   .observer = followers,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <asio/any_io_executor.hpp>
+#include <asio/ip/address.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
@@ -24,9 +25,13 @@ class FlowOwner {
   virtual ~FlowOwner() = default;
   virtual asio::any_io_executor executor() = 0;
   virtual Service& service() = 0;
+  /// The sender, as the signalling connection shows it.
+  virtual asio::ip::address client() const = 0;
   virtual void send(const wire::Message& message) = 0;
   /// Tells the sender that the flow is not to be, or not yet.
   virtual void refuse_flow(std::uint32_t flow_id, const std::string& reason) = 0;
+  /// Something that the flow can do without is not granted.
+  virtual void note_refusal(const std::string& reason) = 0;
   /// The flow takes traffic.
   virtual void started(std::uint32_t flow_id) = 0;
   /// The flow is over, and has said what it had to say.
@@ -92,6 +97,7 @@ class ServedFlow : public std::enable_shared_from_this<ServedFlow> {
   virtual void out_of_time() {}
 
   Service& service() const { return owner_->service(); }
+  asio::ip::address client() const { return owner_->client(); }
   std::uint32_t id() const { return id_; }
   const packet::Secret& secret() const { return secret_; }
   Phase phase() const { return phase_; }
@@ -108,6 +114,7 @@ class ServedFlow : public std::enable_shared_from_this<ServedFlow> {
   std::shared_ptr<TcpDoorListener> door_events();
   void refuse(const std::string& reason);
   void refuse_start(const std::string& reason);
+  void note_refusal(const std::string& reason) { owner_->note_refusal(reason); }
   /// The data path will tell of its end.
   void now_running() { phase_ = Phase::running; }
   void say_started(const FlowResult& result, const Stamping& stamping, const std::string& warning,

@@ -31,7 +31,7 @@ struct Service {
   TcpDoor& door;
   traffic::RecordReader& records;
   const StampLadder& ladder;
-  const RecordStore& record_store;
+  RecordStore& record_store;
   asio::thread_pool& file_worker;  // begins and ends record files, which may take as long as the disk does
   std::uint16_t data_port = 0;
   traffic::WorkerOptions workers;

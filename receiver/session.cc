@@ -25,13 +25,6 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-std::string endpoint_text(const asio::ip::tcp::endpoint& endpoint) {
-  auto address = endpoint.address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped())
-    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-  return to_string(Endpoint{address.to_string(), endpoint.port()});
-}
-
 constexpr std::chrono::seconds kFarewell{2};   // for a peer to take what it was sent last
 constexpr std::chrono::seconds kLastFetch{8};  // for a sender to fetch records from a receiver that was stopped
 
@@ -83,7 +76,7 @@ Session::Session(std::shared_ptr<Channel> channel, Service& service, Opened open
     : channel_(std::move(channel)),
       service_(service),
       opened_(opened),
-      peer_(endpoint_text(channel_->remote())),
+      peer_(channel_->remote_text()),
       flows_ended_(channel_->executor()),
       idleness_(channel_->executor()) {}
 
@@ -114,24 +107,22 @@ asio::awaitable<void> Session::run() {
 
 void Session::enter() {
   welcomed_ = true;
-  const auto client = channel_->remote().address();
   if (follows_) {
-    service_.observer.enter(client);
+    service_.observer.enter(client());
     return service_.observer.follower_opened(peer_);
   }
   ++service_.sessions;
-  ++service_.sessions_by_client[client];
+  ++service_.sessions_by_client[client()];
   service_.observer.session_opened(peer_);
 }
 
 void Session::leave(const std::string& why) {
-  const auto client = channel_->remote().address();
   if (follows_) {
-    service_.observer.leave(client);
+    service_.observer.leave(client());
     return service_.observer.follower_closed(peer_, why);
   }
   --service_.sessions;
-  const auto found = service_.sessions_by_client.find(client);
+  const auto found = service_.sessions_by_client.find(client());
   if (--found->second == 0) service_.sessions_by_client.erase(found);
   service_.observer.session_closed(peer_, why);
 }
@@ -203,13 +194,13 @@ asio::awaitable<void> Session::demand_key(Clock::time_point deadline) {
 // Why there is no place for one more session; empty if there is.
 std::string Session::full() const {
   if (service_.draining) return "the receiver is being shut down and serves nobody new (draining)";
-  if (follows_) return service_.observer.full(channel_->remote().address());
+  if (follows_) return service_.observer.full(client());
   const ReceiverLimits& limits = service_.spec.limits;
   if (service_.sessions >= limits.sessions)
     return "the receiver serves " + std::to_string(limits.sessions) + " sessions already, its limit (sessions)";
-  const auto client = service_.sessions_by_client.find(channel_->remote().address());
-  if (client != service_.sessions_by_client.end() && client->second >= limits.sessions_per_client)
-    return "the receiver serves " + std::to_string(client->second) +
+  const auto found = service_.sessions_by_client.find(client());
+  if (found != service_.sessions_by_client.end() && found->second >= limits.sessions_per_client)
+    return "the receiver serves " + std::to_string(found->second) +
            " sessions from your address already, its limit (sessions per client)";
   return {};
 }
@@ -310,7 +301,7 @@ std::string Session::no_room(const FlowSpec& spec) const {
   const ReceiverLimits& limits = service_.spec.limits;
   if (flows_.size() >= limits.flows_per_session)
     return "the session has " + std::to_string(flows_.size()) + " flows, the receiver's limit (flows per session)";
-  return service_.flows.no_room(channel_->remote().address(), spec, limits);
+  return service_.flows.no_room(client(), spec, limits);
 }
 
 void Session::offer_flow(const wire::OpenFlow& request, const FlowSpec& spec) {
@@ -324,7 +315,7 @@ void Session::offer_flow(const wire::OpenFlow& request, const FlowSpec& spec) {
     flow->make_record(record);
   }
   flow->open();
-  service_.flows.add(id, channel_->remote().address(), spec);
+  service_.flows.add(id, client(), spec);
   flows_.emplace(id, flow);
   channel_->set_outbox_limit(signalling::kMaxOutbox + flows_.size() * kOutboxPerFlow);
 

@@ -47,10 +47,12 @@ class Session : public FlowOwner, public std::enable_shared_from_this<Session> {
   // What its flows need.
   asio::any_io_executor executor() override { return channel_->executor(); }
   Service& service() override { return service_; }
+  asio::ip::address client() const override { return channel_->remote().address(); }
   void send(const wire::Message& message) override { channel_->send(message); }
   void started(std::uint32_t) override { had_flow_ = true; }
   void forget(std::uint32_t flow_id) override;
   void refuse_flow(std::uint32_t flow_id, const std::string& reason) override { refuse(0, flow_id, reason); }
+  void note_refusal(const std::string& reason) override { service_.observer.refused(peer_, reason); }
 
  private:
   asio::awaitable<void> handshake();

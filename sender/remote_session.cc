@@ -33,13 +33,6 @@ constexpr std::chrono::seconds kFarewell{2};        // for the controller to han
 constexpr std::chrono::seconds kResultTime{60};     // for the result to leave
 constexpr std::size_t kOutboxPerFlow = 128 * 1024;  // of which each may have two results waiting, at one moment
 
-std::string endpoint_text(const asio::ip::tcp::endpoint& endpoint) {
-  auto address = endpoint.address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped())
-    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-  return to_string(Endpoint{address.to_string(), endpoint.port()});
-}
-
 }  // namespace
 
 /// How a run ended.
@@ -111,7 +104,7 @@ class RemoteSession::News : public RunObserver {
 RemoteSession::RemoteSession(asio::ip::tcp::socket socket, RemoteService& service)
     : channel_(Channel::create(std::move(socket), signalling::kMaxOpening)),
       service_(service),
-      peer_(endpoint_text(channel_->remote())),
+      peer_(channel_->remote_text()),
       over_(channel_->executor(), Clock::time_point::max()),
       not_heard_(channel_->executor()) {}
 

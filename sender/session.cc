@@ -26,8 +26,6 @@ traffic::Address address_of(const tcp::endpoint& endpoint) {
   return traffic::Address::parse(endpoint.address().to_string(), endpoint.port());
 }
 
-std::string endpoint_text(const tcp::endpoint& endpoint) { return address_of(endpoint).to_string(); }
-
 }  // namespace
 
 Session::~Session() { close(); }
@@ -162,6 +160,6 @@ traffic::Address Session::receiver_address(std::uint16_t port) const {
 
 traffic::Address Session::local_address() const { return address_of(channel_->local()); }
 
-std::string Session::address() const { return endpoint_text(channel_->remote()); }
+std::string Session::address() const { return channel_->remote_text(); }
 
 }  // namespace paceline::sender

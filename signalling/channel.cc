@@ -10,6 +10,8 @@
 #include <span>
 #include <utility>
 
+#include "paceline/endpoint.h"
+
 namespace paceline::signalling {
 
 namespace {
@@ -22,6 +24,12 @@ std::string seconds_text(Clock::duration time) {
   char text[32];
   std::snprintf(text, sizeof text, "%g s", std::chrono::duration<double>(time).count());
   return text;
+}
+
+asio::ip::tcp::endpoint unmapped(const asio::ip::tcp::endpoint& endpoint) {
+  const auto address = endpoint.address();
+  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return endpoint;
+  return {asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()), endpoint.port()};
 }
 
 }  // namespace
@@ -40,9 +48,11 @@ Channel::Channel(asio::ip::tcp::socket socket, std::size_t max_message)
       drained_(socket_.get_executor()) {
   asio::error_code ignored;
   local_ = socket_.local_endpoint(ignored);
-  remote_ = socket_.remote_endpoint(ignored);
+  remote_ = unmapped(socket_.remote_endpoint(ignored));
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
 }
+
+std::string Channel::remote_text() const { return to_string(Endpoint{remote_.address().to_string(), remote_.port()}); }
 
 void Channel::send_preamble() { write(std::string(frame::kPreamble)); }
 

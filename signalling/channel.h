@@ -89,7 +89,10 @@ class Channel : public std::enable_shared_from_this<Channel> {
 
   asio::any_io_executor executor() { return socket_.get_executor(); }
   asio::ip::tcp::endpoint local() const { return local_; }
+  /// An IPv4 peer has an IPv4 address here, on a socket of both families too.
   asio::ip::tcp::endpoint remote() const { return remote_; }
+  /// That as text, "192.0.2.1:9000" or "[2001:db8::1]:9000".
+  std::string remote_text() const;
 
  private:
   Channel(asio::ip::tcp::socket socket, std::size_t max_message);

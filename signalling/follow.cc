@@ -91,8 +91,7 @@ class Subscription {
     channel_ = Channel::create(co_await signalling::connect(io_, spec_.receiver, spec_.family, "", kConnectAdvice),
                                kMaxOpening);
     if (tls_) channel_->secure(tls_->open(spec_.receiver.host));
-    const auto remote = channel_->remote();
-    address_ = to_string(Endpoint{remote.address().to_string(), remote.port()});
+    address_ = channel_->remote_text();
     channel_->send_preamble();
     wire::Message message;
     wire::Hello& hello = *message.mutable_hello();

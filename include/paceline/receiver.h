@@ -40,9 +40,11 @@ struct ReceiverLimits {
   double total_rate_pps = 0;                      ///< of all flows
   double total_bitrate_bps = 0;                   ///< of all flows
   nanoseconds duration = std::chrono::hours(24);  ///< of one flow
-  /// Bytes of the records that senders asked for, all together, until they are fetched. Those that are kept in memory,
-  /// where there is no disk, have a quarter of the memory at most.
-  std::uint64_t record_bytes = 1'000'000'000;
+  /// Bytes of all records. Those in the record directory count until they are gone, those of earlier receivers too: 10
+  /// GB unless given; others until their senders have fetched them: 1 GB. What is in memory, where there is no disk,
+  /// has a quarter of the memory at most.
+  std::optional<std::uint64_t> record_bytes{};
+  std::optional<std::uint64_t> client_record_bytes{};  ///< of those of one IP address; half of all unless given
 };
 
 struct ReceiverSpec {

@@ -148,12 +148,14 @@ class RecordTransfer(lab.E2eTest):
         self.assert_whole(self.file, sender.flow())
 
     def test_a_record_beyond_the_limit_is_cut_there_and_says_so(self):
-        receiver = self.start_loopback_receiver("--record-limit", "50k")
+        receiver = self.start_loopback_receiver("--max-record-bytes", "100k")  # half of it for each client
         target = f"127.0.0.1:{receiver.port}"
         sender = self.measure(target, "--rate", "50k", "--duration", "4s", "--batching", "several", "--record",
                               self.file)
         self.assertTrue(sender.flow()["complete"])
-        self.assertRegex(sender.stderr, r"the record of flow 1 is not whole: \d+ records are missing: .*--record-limit")
+        self.assertRegex(sender.stderr, r"the record of flow 1 is not whole: \d+ records are missing: "
+                                        r"the receiver has room for 0\.05 MB of one client's records, its limit "
+                                        r"\(client record bytes\)")
         self.assertLess(self.file.stat().st_size, 90_000)  # a block beyond the limit, and the tail
         decoded = self.decode(self.file, code=lab.EXIT_PARTIAL)
         self.assertLess(decoded["received"]["packets"], 200_000)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """One truth: what streamed live, what the summary says and what a replay of the record file says agree exactly."""
 
+import json
 import subprocess
 
 import lab
@@ -29,6 +30,10 @@ class Records(lab.E2eTest):
         process = lab.Process([lab.DECODER, "replay", record, "--ndjson"])
         self.assertEqual(process.finish(), 0, process.log())
         return split(process.ndjson())
+
+    def replay_of_a_part(self, record):
+        (flow,) = json.loads(self.decode(record, "--json", code=lab.EXIT_PARTIAL).stdout)["flows"]
+        return flow
 
     def assert_adds_up(self, intervals, flow):
         for what in COUNTS:
@@ -170,6 +175,32 @@ class Records(lab.E2eTest):
         self.assert_unharmed(flow, 20000)
         self.assertEqual(receiver.stop(), 0)
         self.assertRegex(receiver.stderr, r"No space left on device")
+
+    def test_room_in_the_directory_is_what_is_left_of_it(self):
+        """A record is cut at the limit, the next has no room, and both flows are whole; space that was made is used."""
+        receiver = self.start_loopback_receiver("--record", self.directory, "--max-record-bytes", "60k",
+                                                "--max-client-record-bytes", "60k")
+        target = f"127.0.0.1:{receiver.port}"
+        limit = r"the receiver has room for 0\.06 MB of records, its limit \(record bytes\)"
+
+        flow = self.measure(target, "--rate", "50k", "--duration", "2s", "--batching", "several").flow()
+        self.assertTrue(flow["complete"])
+        receiver.wait_for(rf"refused 127\.0\.0\.1:\d+: record file: \d+ records are missing: {limit}")
+        record = self.record_of_one_flow()
+        self.assertLess(record.stat().st_size, 80_000)  # its head and tail beyond the limit
+        cut = self.replay_of_a_part(record)
+        self.assertGreater(cut["received"]["packets"], 0)
+        self.assertLess(cut["received"]["packets"], flow["received"]["packets"])
+
+        sender = self.measure(target, "--rate", "1k", "--duration", "200ms", "--record", self.directory / "fetched",
+                              code=lab.EXIT_COMPLETE)
+        self.assert_unharmed(sender.flow(), 200)
+        self.assertRegex(sender.stderr, rf"no record of this flow: {limit}")
+        self.assertEqual(self.record_of_one_flow(), record)
+
+        record.unlink()
+        self.assert_serves(target)
+        self.assertEqual(self.decode(self.record_of_one_flow(), "--json").returncode, 0)
 
 
 def split(lines):

@@ -62,7 +62,7 @@ class Receiver {
   traffic::RecordReader records_{workers_};
   ReceiverObserver observer_;
   receiver::Followers followers_{observer_, spec_.limits};
-  receiver::RecordStore store_{spec_.limits.record_bytes};
+  receiver::RecordStore store_{spec_.record_directory, spec_.limits};
   asio::thread_pool file_worker_{1};
   receiver::Service service_{.spec = spec_,
                              .observer = followers_,

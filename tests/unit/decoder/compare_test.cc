@@ -15,6 +15,7 @@
 
 #include "decoder/histogram_text.h"
 #include "paceline/error.h"
+#include "tests/unit/temporary_directory.h"
 
 namespace paceline {
 namespace {
@@ -74,8 +75,6 @@ CampaignRun run_of(const std::string& services, const std::string& datapath, std
 
 class CompareTest : public testing::Test {
  protected:
-  ~CompareTest() override { std::filesystem::remove_all(folder_); }
-
   std::filesystem::path write(const std::string& text, const std::string& name = "runs.ndjson") {
     std::ofstream(folder_ / name) << text;
     return folder_ / name;
@@ -114,10 +113,8 @@ class CompareTest : public testing::Test {
     return "nothing was refused";
   }
 
-  std::filesystem::path folder_ = [] {
-    std::string name = (std::filesystem::temp_directory_path() / "paceline-compare-XXXXXX").string();
-    return std::filesystem::path(mkdtemp(name.data()));
-  }();
+  const TemporaryDirectory directory_;
+  const std::filesystem::path& folder_ = directory_.path();
 };
 
 TEST_F(CompareTest, SetsTheSidesAgainstEachOtherInEachCell) {

@@ -12,6 +12,8 @@
 #include <system_error>
 #include <thread>
 
+#include "tests/unit/temporary_directory.h"
+
 namespace paceline::traffic {
 namespace {
 
@@ -21,7 +23,6 @@ namespace fs = std::filesystem;
 class Root : public testing::Test {
  protected:
   Root() { fs::create_directories(root_ / "proc/self"); }
-  ~Root() override { fs::remove_all(root_); }
 
   void put(const std::string& path, const std::string& text) {
     fs::create_directories((root_ / path).parent_path());
@@ -29,10 +30,8 @@ class Root : public testing::Test {
   }
   std::optional<double> quota() const { return cgroup_cpu_quota(root_); }
 
-  fs::path root_ = [] {
-    std::string name = (fs::temp_directory_path() / "paceline-cpu-XXXXXX").string();
-    return fs::path(mkdtemp(name.data()));
-  }();
+  const TemporaryDirectory directory_;
+  const fs::path& root_ = directory_.path();
 };
 
 constexpr const char* kMountV2 = "31 23 0:28 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n";

@@ -10,6 +10,8 @@
 #include <string>
 #include <thread>
 
+#include "tests/unit/temporary_directory.h"
+
 namespace paceline::traffic {
 namespace {
 
@@ -37,13 +39,10 @@ TEST(CpuTime, GrowsByWhatEveryThreadUses) {
 class StolenTime : public testing::Test {
  protected:
   StolenTime() { std::filesystem::create_directories(root_ / "proc"); }
-  ~StolenTime() override { std::filesystem::remove_all(root_); }
   void stat(const std::string& text) { std::ofstream(root_ / "proc/stat", std::ios::trunc) << text; }
 
-  std::filesystem::path root_ = [] {
-    std::string name = (std::filesystem::temp_directory_path() / "paceline-stat-XXXXXX").string();
-    return std::filesystem::path(mkdtemp(name.data()));
-  }();
+  const TemporaryDirectory directory_;
+  const std::filesystem::path& root_ = directory_.path();
 };
 
 TEST_F(StolenTime, IsThatOfAllCpusTogether) {

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <string>
 
+#include "tests/unit/temporary_directory.h"
 #include "traffic/cpu.h"
 
 namespace paceline::traffic {
@@ -33,12 +34,9 @@ TEST(ThisHost, SaysWhatTheKernelSays) {
 class OtherRoot : public testing::Test {
  protected:
   OtherRoot() { fs::create_directories(root_ / "proc"); }
-  ~OtherRoot() override { fs::remove_all(root_); }
 
-  fs::path root_ = [] {
-    std::string name = (fs::temp_directory_path() / "paceline-host-XXXXXX").string();
-    return fs::path(mkdtemp(name.data()));
-  }();
+  const TemporaryDirectory directory_;
+  const fs::path& root_ = directory_.path();
 };
 
 TEST_F(OtherRoot, TakesTheFirstModelName) {
