@@ -17,6 +17,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -167,6 +168,7 @@ class RecordStore::Room {
   }
 
   void begin(const std::string& file) {
+    if (file.empty()) return;
     const std::scoped_lock lock(mutex_);
     files_.insert(file);
   }

@@ -3,8 +3,6 @@
 // Record files of test streams.
 #pragma once
 
-#include <unistd.h>
-
 #include <bit>
 #include <chrono>
 #include <filesystem>
@@ -15,22 +13,14 @@
 
 #include "decoder/record_writer.h"
 #include "tests/unit/decoder/stream.h"
+#include "tests/unit/temporary_directory.h"
 
 namespace paceline::decoder::testing {
 
 /// A name for a file that does not exist yet; what was made under it goes in the end.
 class TemporaryFile {
  public:
-  TemporaryFile() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "paceline-test-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp " + pattern);
-    directory_ = pattern;
-  }
-  ~TemporaryFile() { std::filesystem::remove_all(directory_); }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-
-  std::filesystem::path path() const { return directory_ / "flow.paceline"; }
+  std::filesystem::path path() const { return directory_.path() / "flow.paceline"; }
   std::vector<std::uint8_t> read() const {
     std::ifstream file(path(), std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
@@ -41,7 +31,7 @@ class TemporaryFile {
   }
 
  private:
-  std::filesystem::path directory_;
+  TemporaryDirectory directory_;
 };
 
 /// The result that a receiver makes of its intervals, path and all.
