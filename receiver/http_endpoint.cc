@@ -9,7 +9,6 @@
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
-#include <asio/ip/v6_only.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
@@ -19,9 +18,9 @@
 #include <list>
 #include <thread>
 
-#include "paceline/endpoint.h"
-#include "paceline/error.h"
 #include "receiver/http_request.h"
+#include "signalling/arrivals.h"
+#include "signalling/listen.h"
 
 namespace paceline::receiver {
 
@@ -30,29 +29,6 @@ namespace {
 using asio::ip::tcp;
 using std::chrono::seconds;
 namespace http = boost::beast::http;
-
-tcp::acceptor listen(asio::io_context& io, const std::string& bind, std::uint16_t port) {
-  asio::error_code error;
-  tcp::acceptor acceptor(io);
-  tcp::endpoint endpoint(tcp::v6(), port);
-  if (!bind.empty()) {
-    endpoint.address(asio::ip::make_address(bind, error));
-    if (error) throw UsageError("--bind '" + bind + "' is no IPv4 or IPv6 address");
-  }
-  acceptor.open(endpoint.protocol(), error);
-  if (error && bind.empty()) {
-    endpoint = tcp::endpoint(tcp::v4(), port);
-    acceptor.open(endpoint.protocol(), error);
-  }
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error && bind.empty() && endpoint.protocol() == tcp::v6()) acceptor.set_option(asio::ip::v6_only(false), error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(tcp::acceptor::max_listen_connections, error);
-  if (error)
-    throw SetupError("HTTP port " + to_string(Endpoint{bind.empty() ? "*" : bind, port}) + "/tcp: " + error.message() +
-                     (error == asio::error::address_in_use ? "; choose another with --http-port" : ""));
-  return acceptor;
-}
 
 std::string reason_of(int status) {
   return std::string(http::obsolete_reason(http::int_to_status(static_cast<unsigned>(status))));
@@ -74,7 +50,10 @@ HttpAnswer refusal(int status) { return {status, "text/plain; charset=utf-8", re
 class HttpEndpoint::Impl {
  public:
   Impl(const std::string& bind, std::uint16_t port, std::function<HttpAnswer(std::string_view)> answer)
-      : answer_(std::move(answer)), acceptor_(listen(io_, bind, port)), port_(acceptor_.local_endpoint().port()) {
+      : answer_(std::move(answer)),
+        acceptor_(signalling::listen(
+            io_, {.what = "HTTP port", .bind = bind, .port = port, .advice = "choose another with --http-port"})),
+        port_(acceptor_.local_endpoint().port()) {
     asio::co_spawn(io_, accept_forever(), asio::detached);
     thread_ = std::thread([this] { io_.run(); });
   }
@@ -99,16 +78,10 @@ class HttpEndpoint::Impl {
   using Entry = std::list<std::shared_ptr<Connection>>::iterator;
 
   asio::awaitable<void> accept_forever() {
-    for (;;) {
-      asio::error_code error;
-      tcp::socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
-      if (error) {  // out of descriptors, say: those in use will come free
-        asio::steady_timer pause(io_, std::chrono::milliseconds(100));
-        co_await pause.async_wait(asio::use_awaitable);
-        continue;
-      }
+    signalling::Arrivals arrivals(acceptor_, [](const std::string&) {});  // the signalling port tells of the same
+    while (auto socket = co_await arrivals.next()) {
       if (connections_.size() >= kMostConnections) close(*connections_.front());
-      const Entry entry = connections_.insert(connections_.end(), std::make_shared<Connection>(std::move(socket)));
+      const Entry entry = connections_.insert(connections_.end(), std::make_shared<Connection>(std::move(*socket)));
       asio::co_spawn(io_, serve(*entry), [this, entry](const std::exception_ptr&) { connections_.erase(entry); });
     }
   }

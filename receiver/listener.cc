@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "proto/packet.h"
+#include "signalling/arrivals.h"
 #include "signalling/channel.h"
 #include "signalling/first_byte.h"
 
@@ -28,19 +29,10 @@ Listener::Listener(tcp::acceptor acceptor, Service& service, std::function<void(
     : acceptor_(std::move(acceptor)), service_(service), over_(std::move(over)), idle_(acceptor_.get_executor()) {}
 
 asio::awaitable<void> Listener::accept_forever() {
-  for (;;) {
-    asio::error_code error;
-    tcp::socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
-    if (!acceptor_.is_open()) co_return;
-    if (error) {
-      // Out of descriptors, say: those in use will come free.
-      service_.observer.warning("a connection could not be accepted: " + error.message());
-      asio::steady_timer pause(acceptor_.get_executor(), std::chrono::milliseconds(100));
-      co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
-      continue;
-    }
+  signalling::Arrivals arrivals(acceptor_, [this](const std::string& trouble) { service_.observer.warning(trouble); });
+  while (auto socket = co_await arrivals.next()) {
     try {
-      open(std::move(socket));
+      open(std::move(*socket));
     } catch (const std::exception& failure) {  // out of memory, say: this sender is turned away, others go on
       service_.observer.warning("a connection was dropped: " + std::string(failure.what()));
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
-#include <asio/ip/v6_only.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/thread_pool.hpp>
@@ -23,9 +22,11 @@
 #include "receiver/service.h"
 #include "receiver/stamping.h"
 #include "receiver/tcp_door.h"
+#include "signalling/listen.h"
 #include "traffic/clock_exchange.h"
 #include "traffic/data_socket.h"
 #include "traffic/host.h"
+#include "traffic/wall_clock.h"
 
 namespace paceline::receiver {
 
@@ -35,39 +36,6 @@ using asio::ip::tcp;
 
 // When the data port may be any: how often a number may turn out to be free for TCP alone.
 constexpr int kPortAttempts = 16;
-
-tcp::endpoint listen_endpoint(const ReceiverSpec& spec, bool ipv6) {
-  if (spec.bind.empty()) return {ipv6 ? tcp::v6() : tcp::v4(), spec.port};
-  asio::error_code error;
-  const auto address = asio::ip::make_address(spec.bind, error);
-  if (error) throw UsageError("--bind '" + spec.bind + "' is no IPv4 or IPv6 address");
-  return {address, spec.port};
-}
-
-/// All addresses of both families where the host has IPv6, else IPv4 alone. A receiver that only dials keeps its port
-/// to itself, and refuses whoever comes there.
-tcp::acceptor listen(asio::io_context& io, const ReceiverSpec& spec) {
-  asio::error_code error;
-  tcp::acceptor acceptor(io);
-  tcp::endpoint endpoint = listen_endpoint(spec, true);
-  acceptor.open(endpoint.protocol(), error);
-  if (error && spec.bind.empty()) {
-    endpoint = listen_endpoint(spec, false);
-    acceptor.open(endpoint.protocol(), error);
-  }
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error && spec.bind.empty() && endpoint.protocol() == tcp::v6())
-    acceptor.set_option(asio::ip::v6_only(false), error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error && !spec.dial_only) acceptor.listen(tcp::acceptor::max_listen_connections, error);
-  if (error) {
-    const bool in_use = error == asio::error::address_in_use;
-    throw SetupError("signalling port " + to_string(Endpoint{spec.bind.empty() ? "*" : spec.bind, spec.port}) +
-                     "/tcp: " + error.message() +
-                     (in_use ? "; is another receiver running? Choose another with --port" : ""));
-  }
-  return acceptor;
-}
 
 /// The door locks the data port's number against other receivers; for UDP it must be free, too.
 std::unique_ptr<TcpDoor> open_data_port(const ReceiverSpec& spec, const traffic::WorkerOptions& workers) {
@@ -95,11 +63,14 @@ ReceiverStatus status_of(const Service& service) {
   return {counts.probes_answered + service.door.probes_answered(), counts.socket_drops, counts.strays};
 }
 
-/// Tells once a second, for ever.
+/// Tells once a second, for ever; of the wall clock, too, when it steps.
 asio::awaitable<void> tell_status(asio::io_context& io, const Service& service) {
   asio::steady_timer pause(io);
+  traffic::WallClockSteps wall_clock(traffic::realtime_offset(), std::chrono::steady_clock::now());
   for (;;) {
     service.observer.status(status_of(service));
+    if (const auto step = wall_clock.look(traffic::realtime_offset(), std::chrono::steady_clock::now()))
+      service.observer.warning(traffic::step_text(*step));
     pause.expires_after(std::chrono::seconds(1));
     co_await pause.async_wait(asio::use_awaitable);
   }
@@ -128,7 +99,11 @@ void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, c
   const auto tls = spec.tls ? signalling::tls_server(*spec.tls) : nullptr;
 
   // Ports first, so that nothing is attached for a receiver that cannot start.
-  tcp::acceptor acceptor = listen(io, spec);
+  tcp::acceptor acceptor = signalling::listen(io, {.what = "signalling port",
+                                                   .bind = spec.bind,
+                                                   .port = spec.port,
+                                                   .advice = "is another receiver running? Choose another with --port",
+                                                   .accepting = !spec.dial_only});
   const std::uint16_t port = acceptor.local_endpoint().port();
   const bool only_local = acceptor.local_endpoint().address().is_loopback();
   traffic::WorkerOptions workers;

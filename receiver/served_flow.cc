@@ -41,10 +41,12 @@ void ServedFlow::start(const wire::StartFlow& request) {
   agreed_.starts_at = ClockMap{agreed_.clock.offset}.to_receiver(agreed_.start);
   const nanoseconds ahead = agreed_.starts_at - traffic::now<ReceiverClock>();
   if (std::chrono::abs(ahead - delay_) > kStartsWithin)
-    return refuse_start("by the flow's clock map it starts " +
-                        std::to_string(std::chrono::duration_cast<std::chrono::seconds>(ahead).count()) +
-                        " s from now" + (delay_ > nanoseconds{0} ? ", and not after its delay" : "") +
-                        ": the two clocks are not what the sender takes them for");
+    return refuse_start(
+        "by the flow's clock map it starts " +
+        std::to_string(std::chrono::duration_cast<std::chrono::seconds>(ahead).count()) + " s from now" +
+        (delay_ > nanoseconds{0} ? ", and not after its delay" : "") +
+        ": the two clocks are not what the sender takes them for" +
+        (agreed_.clock.verdict == ClockVerdict::synchronized ? ": leave out --clock synchronized" : ""));
   phase_ = Phase::starting;
   begin(request);
 }

@@ -5,7 +5,6 @@
 #include <array>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
-#include <asio/ip/v6_only.hpp>
 #include <asio/read.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
@@ -13,10 +12,11 @@
 #include <cstdio>
 #include <utility>
 
-#include "paceline/endpoint.h"
 #include "paceline/error.h"
+#include "signalling/arrivals.h"
 #include "signalling/channel.h"
 #include "signalling/first_byte.h"
+#include "signalling/listen.h"
 
 namespace paceline::sender {
 
@@ -24,29 +24,6 @@ using asio::ip::tcp;
 using Clock = std::chrono::steady_clock;
 
 namespace {
-
-/// Of both families unless one is asked for, or the host has but one.
-tcp::acceptor listen(asio::io_context& io, std::uint16_t port, Family family, const std::string& source) {
-  tcp::endpoint endpoint(family == Family::ipv4 ? tcp::v4() : tcp::v6(), port);
-  if (!source.empty()) endpoint = {asio::ip::make_address(source), port};
-  asio::error_code error;
-  tcp::acceptor acceptor(io);
-  acceptor.open(endpoint.protocol(), error);
-  if (error && source.empty() && family == Family::any) {
-    endpoint = {tcp::v4(), port};
-    acceptor.open(endpoint.protocol(), error);
-  }
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error && endpoint.protocol() == tcp::v6())
-    acceptor.set_option(asio::ip::v6_only(family == Family::ipv6 || !source.empty()), error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(tcp::acceptor::max_listen_connections, error);
-  if (error)
-    throw SetupError("waiting for a receiver at " + to_string(Endpoint{source.empty() ? "*" : source, port}) +
-                     "/tcp: " + error.message() +
-                     (error == asio::error::address_in_use ? "; choose another port with --listen" : ""));
-  return acceptor;
-}
 
 std::string seconds_text(nanoseconds time) {
   char text[32];
@@ -58,7 +35,11 @@ std::string seconds_text(nanoseconds time) {
 
 DialIn::DialIn(asio::io_context& io, const RunSpec& run, Session::Security security)
     : security_(std::move(security)),
-      acceptor_(listen(io, *run.listen, run.family, run.source)),
+      acceptor_(signalling::listen(io, {.what = "waiting for a receiver at",
+                                        .bind = run.source,
+                                        .port = *run.listen,
+                                        .family = run.family,
+                                        .advice = "choose another port with --listen"})),
       port_(acceptor_.local_endpoint().port()),
       news_(io),
       new_flow_(io, Clock::time_point::max()) {
@@ -86,18 +67,11 @@ void DialIn::expect(std::uint32_t flow_id, const packet::Secret& secret, std::we
 }
 
 asio::awaitable<void> DialIn::accept_forever() {
-  for (;;) {
-    asio::error_code error;
-    tcp::socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
-    if (!acceptor_.is_open()) co_return;
-    if (error) {  // out of descriptors, say: those in use will come free
-      asio::steady_timer pause(acceptor_.get_executor(), std::chrono::milliseconds(100));
-      co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
-      continue;
-    }
+  signalling::Arrivals arrivals(acceptor_, [this](const std::string& trouble) { last_failure_ = trouble; });
+  while (auto socket = co_await arrivals.next()) {
     make_room();
     const Entry guest =
-        guests_.insert(guests_.end(), {std::make_shared<tcp::socket>(std::move(socket)), std::unique_ptr<Session>()});
+        guests_.insert(guests_.end(), {std::make_shared<tcp::socket>(std::move(*socket)), std::unique_ptr<Session>()});
     asio::co_spawn(acceptor_.get_executor(), greet(guest),
                    [this, guest](const std::exception_ptr&) { guests_.erase(guest); });
   }

@@ -3,9 +3,6 @@
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
-#include <asio/redirect_error.hpp>
-#include <asio/steady_timer.hpp>
-#include <asio/use_awaitable.hpp>
 #include <exception>
 #include <list>
 #include <memory>
@@ -14,6 +11,7 @@
 #include "paceline/remote.h"
 #include "sender/remote_grants.h"
 #include "sender/remote_session.h"
+#include "signalling/arrivals.h"
 #include "signalling/listen.h"
 
 namespace paceline::sender {
@@ -34,18 +32,11 @@ class RemoteServer {
         service_(service) {}
 
   asio::awaitable<void> accept_forever() {
-    for (;;) {
-      asio::error_code error;
-      tcp::socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
-      if (!acceptor_.is_open()) co_return;
-      if (error) {  // out of descriptors, say: those in use will come free
-        service_.observer.warning("a connection could not be accepted: " + error.message());
-        asio::steady_timer pause(io_, std::chrono::milliseconds(100));
-        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
-        continue;
-      }
+    signalling::Arrivals arrivals(acceptor_,
+                                  [this](const std::string& trouble) { service_.observer.warning(trouble); });
+    while (auto socket = co_await arrivals.next()) {
       make_room();
-      open(std::move(socket));
+      open(std::move(*socket));
     }
   }
 

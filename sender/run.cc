@@ -19,6 +19,7 @@
 #include "paceline/error.h"
 #include "paceline/sender.h"
 #include "paceline/version.h"
+#include "proto/convert.h"
 #include "sender/connection_flow_run.h"
 #include "sender/icmp_flow_run.h"
 #include "sender/in_parallel.h"
@@ -32,11 +33,13 @@
 #include "sender/utc_now.h"
 #include "sender/validate_run.h"
 #include "sender/workers.h"
+#include "traffic/clock_exchange.h"
 #include "traffic/clock_source.h"
 #include "traffic/echo_reader.h"
 #include "traffic/host.h"
 #include "traffic/packet_plan.h"
 #include "traffic/sctp.h"
+#include "traffic/wall_clock.h"
 
 namespace paceline::sender {
 
@@ -108,7 +111,10 @@ class Run {
     for (const auto& flow : flows_) co_await flow->await_start();
     udp_.start(worker_options(spec.workers));
     records_.start(worker_options(spec.workers));
+    traffic::WallClockSteps wall_clock(traffic::realtime_offset(), std::chrono::steady_clock::now());
     co_await run_all();
+    if (const auto step = wall_clock.look(traffic::realtime_offset(), std::chrono::steady_clock::now()))
+      context_.warn(traffic::step_text(*step));
     co_await bring_records();
     co_await sessions.flush_and_close();
 
@@ -238,7 +244,11 @@ RunResult run_until_done(const RunSpec& spec, RunObserver& observer, const std::
   });
   io.run();
   if (!over) throw SetupError("stopped before anything was measured");
-  if (failure) std::rethrow_exception(failure);
+  try {
+    if (failure) std::rethrow_exception(failure);
+  } catch (const wire::WireError& error) {
+    throw SetupError(std::string("the receiver sent what cannot be right: ") + error.what());
+  }
   return result;
 }
 

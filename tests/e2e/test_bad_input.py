@@ -354,10 +354,13 @@ class Descriptors(lab.E2eTest):
         flood = []
         for _ in range(2 * few):
             flood.append(socket.create_connection(("127.0.0.1", receiver.port), timeout=10))
+        receiver.wait_for("warning.*could not be accepted, and waits: Too many open files.*ulimit -n")
+        time.sleep(1)  # in which ten more attempts fail
         for connection in flood:
             connection.close()
         self.assert_serves(f"127.0.0.1:{receiver.port}")
         self.assertEqual(receiver.stop(), 0, receiver.log())
+        self.assertEqual(receiver.stderr.count("Too many open files"), 1, receiver.log())
 
 
 @lab.needs_namespaces

@@ -89,7 +89,7 @@ class WallClock(lab.E2eTest):
 
     def measure(self, receiver_environment, sender_environment, *options):
         receiver = self.start_receiver("--advertise", "udp=30899", env=receiver_environment)
-        sender = self.start(lab.SENDER, "latency", endpoint(NODE[4], 30900), "--rate", "1k", "--duration", "3s",
+        sender = self.sender = self.start(lab.SENDER, "latency", endpoint(NODE[4], 30900), "--rate", "1k", "--duration", "3s",
                             "--interval", "500ms", "--ndjson", *options, where="client", env=sender_environment)
         sender.wait_for('"interval"', "stdout")
         self.step()
@@ -108,6 +108,7 @@ class WallClock(lab.E2eTest):
     def test_the_receivers(self):
         receiver, flow = self.measure(self.environment(), None)
         self.assert_untouched(flow)
+        receiver.wait_for(r"warning.*wall clock stepped by \+3600\.\d+ s")
         self.assertEqual(receiver.stop(), 0)
         times = [line[:13] for line in receiver.stderr.splitlines()]
         self.assertNotEqual(times[0], times[-1], "the log has the new time")
@@ -115,13 +116,23 @@ class WallClock(lab.E2eTest):
     def test_the_senders(self):
         _, flow = self.measure(None, self.environment())
         self.assert_untouched(flow)
+        self.assertRegex(self.sender.stderr, r"wall clock stepped by \+3600\.\d+ s")
 
     def test_the_senders_while_the_user_vouches_for_it(self):
-        """The offset was taken before; what the exchange after the flow shows is in the bound."""
+        """It was asked for the offset before the step, and is not asked again."""
         _, flow = self.measure(None, self.environment(), "--clock", "synchronized")
         self.assert_unharmed(flow, 3000)
         self.assertEqual(flow["clock"]["verdict"], "synchronized")
         self.assertLess(segment(flow, "tx.user", "rx.user")["max"], 1e9)
+
+    def test_the_user_vouches_for_clocks_that_are_an_hour_apart(self):
+        """No figure comes of it, but what is wrong."""
+        self.step()
+        self.start_receiver("--advertise", "udp=30899", env=self.environment())
+        sender = super().measure(endpoint(NODE[4], 30900), "--clock", "synchronized", "--duration", "1s",
+                                 code=lab.EXIT_SETUP)
+        self.assertRegex(sender.stderr, r"it starts -3[56]\d\d s from now: the two clocks are not what the "
+                                        r"sender takes them for: leave out --clock synchronized")
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ class Memory(lab.E2eTest):
             self.assertTrue(flow["complete"], flow["incomplete_reason"])
             self.assertEqual((flow["received"]["packets"], flow["received"]["lost"]), (300, 0))
         self.assertEqual(limit.killed(), 0)
-        self.assertLessEqual(limit.most(), 64 * MIB)
+        self.assertLessEqual(limit.most(), 48 * MIB, "a quarter is left for records and whatever else comes")
         self.assertEqual(receiver.stop(), 0)
 
 
