@@ -29,7 +29,7 @@ asio::awaitable<void> Dialler::dial_forever() {
     bool served = false;
     if (socket) {
       why_not_ = std::string("it did not shake hands: is it a sender that waits (paceline-send ... --listen PORT") +
-                 (service_.tls ? " --tls-ca FILE --tls-name NAME)?" : ")?");
+                 (service_.credentials.tls.now() ? " --tls-ca FILE --tls-name NAME)?" : ")?");
       served = co_await listener_.serve_dialled(std::move(*socket));
     }
     if (!listener_.serves_new()) co_return;

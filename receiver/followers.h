@@ -55,6 +55,7 @@ class Followers : public ReceiverObserver {
   void refused(const std::string& peer, const std::string& reason) override { next_.refused(peer, reason); }
   void draining(std::uint32_t sessions, std::uint32_t flows) override { next_.draining(sessions, flows); }
   void status(const ReceiverStatus& status) override { next_.status(status); }
+  void credentials_changed(const std::string& text) override { next_.credentials_changed(text); }
   void warning(const std::string& text) override { next_.warning(text); }
   void flow_started(const FlowResult& flow) override;
   void interval(std::uint32_t flow_id, const PacketInterval& interval) override;

@@ -95,7 +95,8 @@ asio::awaitable<void> Listener::serve(Entry connection) {
     service_.door.adopt(traffic::FileDescriptor(connection->socket.release()));
     co_return;
   }
-  co_await run_session(connection, Session::Opened::by_sender, service_.tls && *byte == signalling::kTlsHandshake);
+  co_await run_session(connection, Session::Opened::by_sender,
+                       service_.credentials.tls.now() && *byte == signalling::kTlsHandshake);
 }
 
 asio::awaitable<bool> Listener::serve_dialled(tcp::socket socket) {
@@ -115,7 +116,7 @@ asio::awaitable<bool> Listener::serve_dialled(tcp::socket socket) {
 
 asio::awaitable<void> Listener::run_session(Entry connection, Session::Opened opened, bool secured) {
   const auto channel = signalling::Channel::create(std::move(connection->socket), signalling::kMaxOpening);
-  if (secured) channel->secure(service_.tls->open(""));
+  if (secured) channel->secure(service_.credentials.tls.now()->open(""));
   connection->session = std::make_shared<Session>(channel, service_, opened);
   co_await connection->session->run();
 }

@@ -173,6 +173,8 @@ void Log::draining(std::uint32_t sessions, std::uint32_t flows) {
          {{"sessions", sessions}, {"flows", flows}}});
 }
 
+void Log::credentials_changed(const std::string& text) { write({LogLevel::info, "credentials", text}); }
+
 void Log::warning(const std::string& text) { write({LogLevel::warning, "warning", text}); }
 
 }  // namespace paceline::receiver

@@ -60,6 +60,7 @@ class Log : public ReceiverObserver {
   void flow_gone(std::uint32_t flow_id) override;
   void refused(const std::string& peer, const std::string& reason) override;
   void draining(std::uint32_t sessions, std::uint32_t flows) override;
+  void credentials_changed(const std::string& text) override;
   void warning(const std::string& text) override;
 
  private:

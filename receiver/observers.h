@@ -58,6 +58,9 @@ class Observers : public ReceiverObserver {
   void status(const ReceiverStatus& status) override {
     each([&](auto& one) { one.status(status); });
   }
+  void credentials_changed(const std::string& text) override {
+    each([&](auto& one) { one.credentials_changed(text); });
+  }
   void warning(const std::string& text) override {
     each([&](auto& one) { one.warning(text); });
   }

@@ -29,12 +29,11 @@ void parse_advertised(const std::vector<std::string>& parts, ReceiverSpec& spec)
   }
 }
 
-/// What the texts mean. Throws UsageError, and FileError for a key file that cannot be read.
+/// What the texts mean. Throws UsageError.
 void apply(const GivenTexts& given, ReceiverSpec& spec) {
   parse_advertised(given.advertised, spec);
   if (!given.key_name.empty() && given.key_file.empty()) throw UsageError("--key names a key of --key-file: give both");
-  if (!given.key_file.empty()) spec.keys = read_key_file(given.key_file);
-  if (!given.key_name.empty()) spec.keys = {choose_key(spec.keys, given.key_name)};
+  if (!given.key_file.empty()) spec.key_file = KeyFile{given.key_file, given.key_name};
   if (given.tls.certificate.empty() != given.tls.key.empty())
     throw UsageError("TLS needs a certificate and its key: give --tls-certificate and --tls-key");
   if (!given.tls.key.empty()) spec.tls = given.tls;

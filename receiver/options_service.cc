@@ -84,7 +84,7 @@ void add_running(CLI::App& app, Options& options, GivenTexts& given) {
   app.add_option("--key-file", given.key_file,
                  "Serve only senders that have one of its keys, lines of NAME SECRET:\n"
                  "echo \"lab $(openssl rand -base64 32)\" > keys; chmod 600 keys\n"
-                 "(default: everybody is served)")
+                 "(default: everybody is served). It is read again when it changes")
       ->type_name("FILE");
   app.add_option("--key", given.key_name, "Only the file's key of this name (default: all)")->type_name("NAME");
   app.option_defaults()->group("TLS");

@@ -14,6 +14,7 @@
 #include "paceline/endpoint.h"
 #include "paceline/error.h"
 #include "paceline/receiver.h"
+#include "receiver/credentials.h"
 #include "receiver/data_path.h"
 #include "receiver/dialler.h"
 #include "receiver/followers.h"
@@ -63,14 +64,15 @@ ReceiverStatus status_of(const Service& service) {
   return {counts.probes_answered + service.door.probes_answered(), counts.socket_drops, counts.strays};
 }
 
-/// Tells once a second, for ever; of the wall clock, too, when it steps.
-asio::awaitable<void> tell_status(asio::io_context& io, const Service& service) {
+/// What is to be looked after once a second, for ever.
+asio::awaitable<void> keep_house(asio::io_context& io, const Service& service) {
   asio::steady_timer pause(io);
   traffic::WallClockSteps wall_clock(traffic::realtime_offset(), std::chrono::steady_clock::now());
   for (;;) {
     service.observer.status(status_of(service));
     if (const auto step = wall_clock.look(traffic::realtime_offset(), std::chrono::steady_clock::now()))
       service.observer.warning(traffic::step_text(*step));
+    service.credentials.look(service.observer);
     pause.expires_after(std::chrono::seconds(1));
     co_await pause.async_wait(asio::use_awaitable);
   }
@@ -96,7 +98,7 @@ void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, c
     if (error) throw SetupError("record directory " + spec.record_directory->string() + ": " + error.message());
   }
 
-  const auto tls = spec.tls ? signalling::tls_server(*spec.tls) : nullptr;
+  Credentials credentials(spec);
 
   // Ports first, so that nothing is attached for a receiver that cannot start.
   tcp::acceptor acceptor = signalling::listen(io, {.what = "signalling port",
@@ -129,13 +131,13 @@ void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, c
                   .door = *door,
                   .records = records,
                   .ladder = ladder,
+                  .credentials = credentials,
                   .record_store = record_store,
                   .file_worker = file_worker,
                   .data_port = data_port,
                   .workers = workers,
                   .clock = clock,
                   .host = {},
-                  .tls = tls,
                   .impostors = {},
                   .flows = {},
                   .sessions_by_client = {}};
@@ -146,7 +148,7 @@ void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, c
 
   for (const std::string& warning : ladder.warnings()) observer.warning(warning);
   for (const std::string& warning : data_path.warnings()) observer.warning(warning);
-  if (spec.keys.empty() && !only_local && !spec.dial_only)
+  if (credentials.keys.now()->empty() && !only_local && !spec.dial_only)
     observer.warning("no keys: whoever reaches port " + std::to_string(port) +
                      "/tcp is served; see --key-file, or restrict access to it");
   observer.listening(spec.dial_only ? 0 : port, data_port);
@@ -161,7 +163,7 @@ void serve_until_stopped(const ReceiverSpec& spec, ReceiverObserver& observer, c
     asio::co_spawn(io, diallers.back().dial_forever(), rethrow);
   }
   if (spec.idle_timeout > nanoseconds{0}) asio::co_spawn(io, listener.stop_when_idle_for(spec.idle_timeout), rethrow);
-  asio::co_spawn(io, tell_status(io, service), rethrow);
+  asio::co_spawn(io, keep_house(io, service), rethrow);
   const std::stop_callback on_drain(
       draining, [&] { asio::post(io, [&] { asio::co_spawn(io, drain(io, listener, spec.grace), rethrow); }); });
   const std::stop_callback on_stop(stop, [&] { asio::post(io, [&] { listener.stop("the receiver was stopped"); }); });

@@ -9,13 +9,13 @@
 
 #include "paceline/receiver.h"
 #include "receiver/admission.h"
+#include "receiver/credentials.h"
 #include "receiver/data_path.h"
 #include "receiver/followers.h"
 #include "receiver/record_store.h"
 #include "receiver/stamping.h"
 #include "receiver/tcp_door.h"
 #include "signalling/impostors.h"
-#include "signalling/tls.h"
 #include "traffic/clock_exchange.h"
 #include "traffic/host.h"
 #include "traffic/record_reader.h"
@@ -31,6 +31,7 @@ struct Service {
   TcpDoor& door;
   traffic::RecordReader& records;
   const StampLadder& ladder;
+  Credentials& credentials;
   RecordStore& record_store;
   asio::thread_pool& file_worker;  // begins and ends record files, which may take as long as the disk does
   std::uint16_t data_port = 0;
@@ -38,7 +39,6 @@ struct Service {
   traffic::ClockIdentity clock;
   traffic::HostReading host;
 
-  std::shared_ptr<const signalling::TlsEnd> tls;  // null: sessions are in the clear
   signalling::Impostors impostors;
 
   // What is in use, held against the limits.

@@ -131,7 +131,7 @@ asio::awaitable<void> Session::handshake() {
   // Not by ?: around co_await, which g++ 12 gets wrong.
   if (opened_ == Opened::by_us) {
     channel_->send_preamble();
-    if (service_.tls) channel_->secure(service_.tls->open(""));
+    if (const auto tls = service_.credentials.tls.now()) channel_->secure(tls->open(""));
   } else {
     co_await channel_->expect_preamble(signalling::kHandshakeTime);
   }
@@ -143,10 +143,11 @@ asio::awaitable<void> Session::handshake() {
     refuse(0, 0, reason);
     return ChannelError(reason);
   };
-  if (service_.tls && !channel_->secured())
+  if (service_.credentials.tls.now() && !channel_->secured())
     throw refuse_session("signalling is by TLS alone here: use --tls, or --tls-ca FILE with the receiver's authority");
   follows_ = signalling::has_feature(hello, signalling::kFollowFeature);
-  const bool open = service_.spec.keys.empty();
+  const auto keys = service_.credentials.keys.now();  // for this session, even if others come meanwhile
+  const bool open = keys->empty();
   if (const std::string why = open ? full() : ""; !why.empty()) throw refuse_session(why);
   if (hello.nonce().size() != packet::Nonce{}.size()) throw refuse_session("a nonce has 16 bytes");
   const std::uint32_t version = std::min(hello.highest_version(), signalling::kHighestVersion);
@@ -174,14 +175,14 @@ asio::awaitable<void> Session::handshake() {
   wire::to_wire(service_.host.now(), *welcome.mutable_host());
   welcome.set_program_version(std::string(kVersion));
   channel_->send(answer);
-  if (!open) co_await demand_key(deadline);
+  if (!open) co_await demand_key(*keys, deadline);
   channel_->set_max_message(signalling::kMaxRequest);
   channel_->start_heartbeats();
 }
 
-asio::awaitable<void> Session::demand_key(Clock::time_point deadline) {
+asio::awaitable<void> Session::demand_key(const std::vector<Key>& keys, Clock::time_point deadline) {
   try {
-    co_await signalling::demand_key(*channel_, service_.spec.keys, deadline, [this] { return full(); });
+    co_await signalling::demand_key(*channel_, keys, deadline, [this] { return full(); });
   } catch (const ChannelError& error) {
     const bool impostor = std::string_view(error.what()) == frame::kNotAuthentic;
     const std::string news = impostor ? service_.impostors.tell(peer_, Clock::now()) : "";

@@ -56,7 +56,7 @@ class Session : public FlowOwner, public std::enable_shared_from_this<Session> {
 
  private:
   asio::awaitable<void> handshake();
-  asio::awaitable<void> demand_key(std::chrono::steady_clock::time_point deadline);
+  asio::awaitable<void> demand_key(const std::vector<Key>& keys, std::chrono::steady_clock::time_point deadline);
   std::string full() const;
   void enter();
   void leave(const std::string& why);

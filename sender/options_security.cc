@@ -10,10 +10,12 @@ void apply_keys(const KeyChoice& chosen, CommandLine& line) {
     if (!chosen.name.empty()) throw UsageError("--key names a key of --key-file: give both");
     return;
   }
-  const std::vector<Key> keys = read_key_file(chosen.file);
   if (line.options.serve) {
-    line.options.serve->keys = chosen.name.empty() ? keys : std::vector{choose_key(keys, chosen.name)};
-  } else if (line.options.remote && !line.remote) {
+    line.options.serve->key_file = KeyFile{chosen.file, chosen.name};
+    return;
+  }
+  const std::vector<Key> keys = read_key_file(chosen.file);
+  if (line.options.remote && !line.remote) {
     line.options.remote->key = choose_key(keys, chosen.name);
   } else if (line.options.campaign) {
     for (CampaignCell& cell : line.options.campaign->spec.cells) cell.run.key = choose_key(keys, chosen.name);

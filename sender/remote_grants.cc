@@ -69,7 +69,8 @@ bool contains(const ip::network_v6& network, const ip::address& address) {
 }  // namespace
 
 RemoteGrants::RemoteGrants(const RemoteSpec& spec) : spec_(spec) {
-  if (spec.keys.empty()) throw UsageError("no key: a sender that others make run must know who they are (--key-file)");
+  if (spec.keys.empty() && !spec.key_file)
+    throw UsageError("no key: a sender that others make run must know who they are (--key-file)");
   if (spec.max_runs == 0) throw UsageError("0 runs at once: it must be at least 1");
   if (spec.max_duration <= nanoseconds{0}) throw UsageError("a longest duration of 0 would refuse every run");
   for (const std::string& text : spec.receivers) allowed_.push_back(parse_allowed(text));
@@ -94,13 +95,13 @@ RemoteGrants::Allowed RemoteGrants::parse_allowed(const std::string& text) {
   throw UsageError("'" + text + "' is no address, no network (192.0.2.0/24, 2001:db8::/32) and no name");
 }
 
-RunSpec RemoteGrants::granted(RunSpec run) const {
+RunSpec RemoteGrants::granted(RunSpec run, const std::vector<Key>& keys) const {
   check_receivers(run);
   check_times(run);
   for (FlowSpec& flow : run.flows) edit_files(flow, [this](std::string& file) { file = place_of(file); });
   if (run.key) {
-    const auto key = std::ranges::find(spec_.keys, run.key->name, &Key::name);
-    if (key == spec_.keys.end()) throw SetupError("no key '" + run.key->name + "' is in this sender's key file");
+    const auto key = std::ranges::find(keys, run.key->name, &Key::name);
+    if (key == keys.end()) throw SetupError("no key '" + run.key->name + "' is in this sender's key file");
     run.key = *key;
   }
   return run;

@@ -19,9 +19,9 @@ class RemoteGrants {
   /// Throws UsageError when the specification makes no sense. `spec` outlives the grants.
   explicit RemoteGrants(const RemoteSpec& spec);
 
-  /// The run as it may go on here: its key has its secret, its files their places. Throws SetupError that names what is
-  /// not granted.
-  RunSpec granted(RunSpec run) const;
+  /// The run as it may go on here: its key has its secret, by `keys`, its files have their places. Throws SetupError
+  /// that names what is not granted.
+  RunSpec granted(RunSpec run, const std::vector<Key>& keys) const;
 
  private:
   using Allowed = std::variant<asio::ip::network_v4, asio::ip::network_v6, std::string>;

@@ -3,6 +3,9 @@
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/use_awaitable.hpp>
+#include <chrono>
 #include <exception>
 #include <list>
 #include <memory>
@@ -12,6 +15,7 @@
 #include "sender/remote_grants.h"
 #include "sender/remote_session.h"
 #include "signalling/arrivals.h"
+#include "signalling/key_ring.h"
 #include "signalling/listen.h"
 
 namespace paceline::sender {
@@ -68,6 +72,21 @@ class RemoteServer {
   std::list<std::shared_ptr<RemoteSession>> sessions_;
 };
 
+/// Reads the key file again when it has changed, for ever.
+asio::awaitable<void> keep_current(asio::io_context& io, signalling::KeyRing& keys, RemoteObserver& observer) {
+  asio::steady_timer pause(io);
+  for (;;) {
+    pause.expires_after(std::chrono::seconds(1));
+    co_await pause.async_wait(asio::use_awaitable);
+    const auto news = keys.look();
+    if (!news) continue;
+    if (news->failed)
+      observer.warning(news->text);
+    else
+      observer.credentials_changed(news->text);
+  }
+}
+
 }  // namespace
 
 }  // namespace paceline::sender
@@ -76,6 +95,7 @@ namespace paceline {
 
 void serve_runs(const RemoteSpec& spec, RemoteObserver& observer, std::stop_token stop) {
   const sender::RemoteGrants grants(spec);
+  signalling::KeyRing keys = signalling::make_key_ring(spec.keys, spec.key_file);
   asio::io_context io(1);
   auto acceptor =
       signalling::listen(io, {.what = "remote control's port",
@@ -84,13 +104,15 @@ void serve_runs(const RemoteSpec& spec, RemoteObserver& observer, std::stop_toke
                               .family = Family::any,
                               .advice = "is another sender waiting there? Choose another port with --port"});
   const std::uint16_t port = acceptor.local_endpoint().port();
-  sender::RemoteService service{.spec = spec, .observer = observer, .grants = grants, .impostors = {}};
+  sender::RemoteService service{.spec = spec, .observer = observer, .grants = grants, .keys = keys, .impostors = {}};
   sender::RemoteServer server(std::move(acceptor), service);
   observer.listening(port);
 
-  asio::co_spawn(io, server.accept_forever(), [](const std::exception_ptr& failure) {
+  const auto rethrow = [](const std::exception_ptr& failure) {
     if (failure) std::rethrow_exception(failure);
-  });
+  };
+  asio::co_spawn(io, server.accept_forever(), rethrow);
+  asio::co_spawn(io, sender::keep_current(io, keys, observer), rethrow);
   const std::stop_callback on_stop(stop, [&] { asio::post(io, [&] { server.stop(); }); });
   io.run();
 }

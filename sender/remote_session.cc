@@ -145,7 +145,8 @@ asio::awaitable<void> RemoteSession::handshake() {
   welcome.set_program_version(std::string(kVersion));
   channel_->send(answer);
   try {
-    key_ = co_await signalling::demand_key(*channel_, service_.spec.keys, deadline, [] { return std::string(); });
+    const auto keys = service_.keys.now();  // which may change meanwhile
+    key_ = co_await signalling::demand_key(*channel_, *keys, deadline, [] { return std::string(); });
   } catch (const ChannelError& error) {
     const bool impostor = std::string_view(error.what()) == frame::kNotAuthentic;
     const std::string news = impostor ? service_.impostors.tell(peer_, Clock::now()) : "";
@@ -162,7 +163,7 @@ asio::awaitable<RunSpec> RemoteSession::request() {
   try {
     if (service_.runs >= service_.spec.max_runs)
       throw SetupError("it runs " + std::to_string(service_.runs) + " already, its limit (--max-runs)");
-    co_return service_.grants.granted(wire::from_wire(message.run_request().spec()));
+    co_return service_.grants.granted(wire::from_wire(message.run_request().spec()), *service_.keys.now());
   } catch (const std::exception& error) {
     refuse(error.what());
     service_.observer.warning("run " + peer_ + " (key " + key_ + ") refused: " + error.what());

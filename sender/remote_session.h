@@ -13,6 +13,7 @@
 #include "sender/remote_grants.h"
 #include "signalling/channel.h"
 #include "signalling/impostors.h"
+#include "signalling/key_ring.h"
 
 namespace paceline::sender {
 
@@ -21,6 +22,7 @@ struct RemoteService {
   const RemoteSpec& spec;
   RemoteObserver& observer;
   const RemoteGrants& grants;
+  signalling::KeyRing& keys;
   signalling::Impostors impostors;
   std::uint32_t runs = 0;  // under way
 };

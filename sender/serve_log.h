@@ -24,6 +24,8 @@ class ServeLog : public RemoteObserver {
     std::cerr << "run of " << controller << ": " << (why.empty() ? "complete" : why) << std::endl;
   }
 
+  void credentials_changed(const std::string& text) override { std::cerr << text << std::endl; }
+
   void warning(const std::string& text) override { std::cerr << "warning: " << text << std::endl; }
 };
 

@@ -116,4 +116,10 @@ Key choose_key(const std::vector<Key>& keys, std::string_view name) {
   throw UsageError("no key '" + std::string(name) + "'; there are: " + known);
 }
 
+std::vector<Key> read_keys(const KeyFile& file) {
+  std::vector<Key> keys = read_key_file(file.file);
+  if (file.name.empty()) return keys;
+  return {choose_key(keys, file.name)};
+}
+
 }  // namespace paceline

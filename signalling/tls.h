@@ -44,6 +44,8 @@ class TlsEnd {
   virtual ~TlsEnd() = default;
   /// `host`: whom a client has dialled.
   virtual std::unique_ptr<Tls> open(const std::string& host) const = 0;
+  /// Whose certificate it shows, and until when; empty for a client.
+  virtual std::string identity() const = 0;
 };
 
 /// Throw FileError when a file cannot be read or does not hold what it should, UsageError in a build without TLS.

@@ -189,6 +189,17 @@ class Server : public TlsEnd {
 
   std::unique_ptr<Tls> open(const std::string&) const override { return std::make_unique<OpenSslTls>(*context_, true); }
 
+  std::string identity() const override {
+    const X509* certificate = SSL_CTX_get0_certificate(context_.get());
+    const std::unique_ptr<BIO, Free> text(BIO_new(BIO_s_mem()));
+    X509_NAME_print_ex(text.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
+    BIO_puts(text.get(), ", until ");
+    ASN1_TIME_print_ex(text.get(), X509_get0_notAfter(certificate), ASN1_DTFLGS_ISO8601);
+    std::string all(BIO_ctrl_pending(text.get()), '\0');
+    BIO_read(text.get(), all.data(), static_cast<int>(all.size()));
+    return all;
+  }
+
  private:
   Context context_;
 };
@@ -211,6 +222,8 @@ class Client : public TlsEnd {
     tls->begin();
     return tls;
   }
+
+  std::string identity() const override { return ""; }
 
  private:
   std::string name_;

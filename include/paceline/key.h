@@ -24,6 +24,12 @@ struct Key {
   bool operator==(const Key&) const = default;
 };
 
+/// A file of keys that a program which runs for long reads again, within seconds, when it changes: keys are rotated so.
+struct KeyFile {
+  std::filesystem::path file{};
+  std::string name{};  ///< only its key of this name; empty: all
+};
+
 /// The keys of a file, in its order. A line each, `NAME SECRET`: the secret in hexadecimal if all of it can be read so,
 /// else in base64. Empty lines and those that begin with '#' are left out. Throws FileError when the file cannot be
 /// read, or when others than its owner and group may read it; UsageError, with the line, when it makes no sense. No
@@ -35,5 +41,8 @@ std::vector<Key> parse_keys(std::string_view text, std::string_view file);
 
 /// The key of that name; the first one without a name. Throws UsageError.
 Key choose_key(const std::vector<Key>& keys, std::string_view name);
+
+/// Those that are meant. Throws as read_key_file() and choose_key() do.
+std::vector<Key> read_keys(const KeyFile& file);
 
 }  // namespace paceline

@@ -67,8 +67,10 @@ struct ReceiverSpec {
   bool allow_clsact = true;               ///< false: leave clsact out of the ladder
   bool allow_netstamp = true;             ///< false: leave SO_TIMESTAMPING out of the ladder
   std::optional<std::filesystem::path> record_directory{};  ///< one record file a flow, created there
-  std::vector<Key> keys{};           ///< a sender must have one of them; empty: everybody is served
-  std::optional<TlsIdentity> tls{};  ///< signalling is by TLS alone, and this is shown to whoever comes
+  std::vector<Key> keys{};            ///< a sender must have one of them, or of key_file; none: everybody is served
+  std::optional<KeyFile> key_file{};  ///< whoever is served stays so when the file changes
+  /// Signalling is by TLS alone, and this is shown to whoever comes; read again, within seconds, when a file changes.
+  std::optional<TlsIdentity> tls{};
   ReceiverLimits limits{};
 };
 
@@ -110,6 +112,8 @@ class ReceiverObserver {
   virtual void draining(std::uint32_t sessions, std::uint32_t flows) { (void)sessions, (void)flows; }
   /// Once a second, and before serve() returns; whoever waits for it longer knows that the receiver is stuck.
   virtual void status(const ReceiverStatus& status) { (void)status; }
+  /// The file of the keys or of the certificate has changed, and what it holds stands from now on.
+  virtual void credentials_changed(const std::string& text) { (void)text; }
   virtual void warning(const std::string& text) { (void)text; }
 };
 

@@ -22,9 +22,10 @@ struct RemoteSpec {
 
   std::string bind{};          ///< address to listen on; empty: all, IPv4 and IPv6
   std::uint16_t port = kPort;  ///< TCP; 0: any free one
-  std::vector<Key> keys{};     ///< at least one: a controller must have one of them. A run's key is known by its name,
-                               ///< and is this one's of that name
-  std::uint32_t max_runs = 4;  ///< at once; another is refused
+  std::vector<Key> keys{};     ///< with those of key_file at least one: a controller must have one of them. A run's key
+                               ///< is known by its name, and is this sender's of that name
+  std::optional<KeyFile> key_file{};
+  std::uint32_t max_runs = 4;                         ///< at once; another is refused
   nanoseconds max_duration = std::chrono::hours(24);  ///< of a flow, its delay and warm-up included; of the wait for a
                                                       ///< receiver that dials in
   std::vector<std::string> receivers{};               ///< that runs may go to: addresses, networks (192.0.2.0/24), or
@@ -43,6 +44,8 @@ class RemoteObserver {
   }
   /// `why`: empty for a complete result.
   virtual void run_ended(const std::string& controller, const std::string& why) { (void)controller, (void)why; }
+  /// The key file has changed, and what it holds stands from now on.
+  virtual void credentials_changed(const std::string& text) { (void)text; }
   virtual void warning(const std::string& text) { (void)text; }
 };
 

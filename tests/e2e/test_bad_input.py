@@ -293,7 +293,7 @@ class Endings(lab.E2eTest):
         self.assertEqual(receiver.finish(10), 0, receiver.log())
 
     def test_idle_timeout(self):
-        receiver = self.start_loopback_receiver("--idle-timeout", "500ms")
+        receiver = self.start_loopback_receiver("--idle-timeout", "3s")
         self.assert_serves(f"127.0.0.1:{receiver.port}")
         self.assertEqual(receiver.finish(10), 0, receiver.log())
 

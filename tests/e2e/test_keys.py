@@ -12,9 +12,16 @@ FLOW = ("--rate", "500", "--duration", "200ms")
 
 class Keys(lab.E2eTest):
     def key_file(self, *lines, mode=0o600):
-        path = self.scratch() / "keys"
-        path.write_text("".join(line + "\n" for line in lines))
+        path = self.write_keys(self.scratch() / "keys", *lines)
         path.chmod(mode)
+        return path
+
+    def write_keys(self, path, *lines):
+        """Anew, as whoever replaces a Secret does."""
+        fresh = path.with_suffix(".fresh")
+        fresh.touch(0o600)
+        fresh.write_text("".join(line + "\n" for line in lines))
+        fresh.rename(path)
         return path
 
     def refused(self, receiver, *options, code=lab.EXIT_SETUP):
@@ -45,6 +52,26 @@ class Keys(lab.E2eTest):
         self.assertEqual(wrong.replace("'new'", ""), unknown.replace("'old'", ""))
         receiver.wait_for("warning: session .* authentication failed")
         self.assert_serves(f"127.0.0.1:{receiver.port}", "--key-file", self.key_file(NEW))
+
+    def test_keys_are_rotated_while_a_flow_runs(self):
+        """The new key is added, senders take it, the old one goes: nobody waits, nothing breaks."""
+        keys = self.key_file(OLD)
+        receiver = self.start_loopback_receiver("--key-file", keys)
+        target = f"127.0.0.1:{receiver.port}"
+        mine = self.scratch() / "mine"
+        flow = self.start_sender(target, "--rate", "100", "--duration", "8s", "--key-file", keys, "--json")
+        receiver.wait_for("flow [0-9a-f]+: UDP")
+        self.write_keys(keys, OLD, NEW)
+        receiver.wait_for("the key file changed and was read again: old, new$")
+        self.assert_serves(target, "--key-file", self.write_keys(mine, NEW))
+        self.write_keys(keys, NEW)
+        receiver.wait_for("the key file changed and was read again: new$")
+        self.assertIn("authentication failed", self.refused(receiver, "--key-file", self.write_keys(mine, OLD)))
+        self.write_keys(keys, "torn")
+        receiver.wait_for("warning: the key file changed, but what was read before stays in force: .*keys:1: .*torn")
+        self.assert_serves(target, "--key-file", self.write_keys(mine, NEW))
+        self.assertEqual(flow.finish(), lab.EXIT_COMPLETE, flow.log())
+        self.assertEqual(receiver.stop(), 0)
 
     def test_a_sender_that_asked_for_authentication_does_without_it_nowhere(self):
         receiver = self.start_loopback_receiver()

@@ -67,6 +67,15 @@ class Remote(lab.E2eTest):
             (flow,) = self.finished(self.control(*command, "--json")).json()["flows"]
             self.assertTrue(flow["complete"])
 
+    def test_keys_are_rotated_while_it_waits(self):
+        server = self.serve()
+        theirs = self.key_file("second 00112233445566778899aabbccddeeff")
+        self.finished(self.latency(*FLOW, keys=theirs), lab.EXIT_SETUP)
+        self.keys.write_text(KEY + "\n" + theirs.read_text())
+        server.wait_for("the key file changed and was read again: lab, second$")
+        self.finished(self.latency(*FLOW, keys=theirs))
+        self.assertEqual(server.stop(), 0)
+
     def test_rows_come_while_the_run_goes_on_and_an_interrupt_ends_it_there(self):
         server = self.serve()
         controller = self.latency(*LONG, "--ndjson")

@@ -37,6 +37,16 @@ class Tls(lab.E2eTest):
         self.assertEqual(follower.finish(), lab.EXIT_COMPLETE, follower.log())
         self.assertEqual(receiver.stop(), 0)
 
+    def test_a_new_certificate_is_shown_once_it_is_there(self):
+        receiver, target = self.serving()
+        self.assert_serves(target, *self.certificates.of_sender())
+        Certificates(self.certificates.folder)  # of a new authority, over the old one
+        receiver.wait_for("the certificate changed and was read again: CN=receiver, until 20")
+        self.assert_serves(target, *self.certificates.of_sender())
+        self.certificates.key.write_text("torn")
+        receiver.wait_for("warning: the certificate changed, but what was read before stays in force")
+        self.assert_serves(target, *self.certificates.of_sender())
+
     def test_a_record_comes_over_it(self):
         receiver, target = self.serving()
         record = self.scratch() / "flow.record"

@@ -60,6 +60,7 @@ class Receiver {
   receiver::StampLadder ladder_{spec_, door_.port(), {door_.port()}};
   receiver::DataPath data_path_{spec_.bind, door_.port(), workers_};
   traffic::RecordReader records_{workers_};
+  receiver::Credentials credentials_{spec_};
   ReceiverObserver observer_;
   receiver::Followers followers_{observer_, spec_.limits};
   receiver::RecordStore store_{spec_.record_directory, spec_.limits};
@@ -70,13 +71,13 @@ class Receiver {
                              .door = door_,
                              .records = records_,
                              .ladder = ladder_,
+                             .credentials = credentials_,
                              .record_store = store_,
                              .file_worker = file_worker_,
                              .data_port = door_.port(),
                              .workers = workers_,
                              .clock = traffic::read_clock_identity(),
                              .host = {},
-                             .tls = {},
                              .impostors = {},
                              .flows = {},
                              .sessions_by_client = {}};
