@@ -129,8 +129,10 @@ class Process:
     def __init__(self, command):
         self.command = [str(part) for part in command]
         self.output = tempfile.TemporaryFile(mode="w+")
+        # What a shell starts in the background ignores SIGINT, and so would all below it.
         self.popen = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.output,
-                                      stderr=subprocess.STDOUT, cwd=tempfile.gettempdir())
+                                      stderr=subprocess.STDOUT, cwd=tempfile.gettempdir(),
+                                      preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         self.cpu_seconds = 0.0
 
     def wait(self, seconds):
