@@ -3,31 +3,18 @@
 // Runs that wait for a receiver that dials in.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <future>
 
 #include "paceline/error.h"
 #include "tests/unit/api/ends.h"
-#include "traffic/file_descriptor.h"
+#include "tests/unit/closed_port.h"
 
 namespace paceline {
 namespace {
 
 using testing::HasSubstr;
-
-/// One that nobody has.
-std::uint16_t free_port() {
-  const traffic::FileDescriptor fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in6 address{};
-  address.sin6_family = AF_INET6;
-  socklen_t length = sizeof address;
-  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0 ||
-      getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0)
-    throw std::runtime_error("no free port");
-  return ntohs(address.sin6_port);
-}
 
 class Passive : public testing::TestWithParam<const char*> {
  protected:
@@ -44,7 +31,8 @@ class Passive : public testing::TestWithParam<const char*> {
     return spec;
   }
 
-  std::uint16_t port_ = free_port();
+  const ClosedPort reserved_{"::", SOCK_STREAM};
+  std::uint16_t port_ = reserved_.port();
 };
 INSTANTIATE_TEST_SUITE_P(Families, Passive, testing::Values("127.0.0.1", "::1"),
                          [](const auto& family) { return family.param[0] == ':' ? "Ipv6" : "Ipv4"; });
@@ -80,7 +68,8 @@ TEST_P(Passive, StreamsGoOverConnectionsThatTheReceiverOpens) {
 
 TEST(PassiveRun, NobodyDialsIn) {
   RunSpec spec = run_to({"", 9000});
-  spec.listen = free_port();
+  const ClosedPort reserved("::", SOCK_STREAM);
+  spec.listen = reserved.port();
   spec.dial_limit = 50ms;
   RunLog log;
   try {

@@ -18,6 +18,7 @@
 #include "decoder/flow_decoder.h"
 #include "paceline/error.h"
 #include "tests/unit/api/ends.h"
+#include "tests/unit/closed_port.h"
 
 namespace paceline {
 namespace {
@@ -259,7 +260,7 @@ std::string setup_error_of(const RunSpec& spec) {
   return "no SetupError";
 }
 
-/// A port on which nobody listens: bound, so that nobody takes it.
+/// A port that takes what comes and says nothing.
 class DeafPort {
  public:
   explicit DeafPort(int type) : fd_(socket(AF_INET, type | SOCK_CLOEXEC, 0)) {
@@ -281,9 +282,9 @@ class DeafPort {
 };
 
 TEST(Run, NobodyListeningIsASetupErrorThatNamesWhatWasTried) {
-  const DeafPort deaf(SOCK_STREAM);
-  EXPECT_THAT(setup_error_of(run_to({"127.0.0.1", deaf.port()})),
-              AllOf(HasSubstr("127.0.0.1:" + std::to_string(deaf.port())), HasSubstr("refused")));
+  const ClosedPort closed("127.0.0.1", SOCK_STREAM);
+  EXPECT_THAT(setup_error_of(run_to({"127.0.0.1", closed.port()})),
+              AllOf(HasSubstr(closed.address().to_string()), HasSubstr("refused")));
 }
 
 TEST(Run, AServerOfAnotherKindIsNoReceiver) {
@@ -303,15 +304,11 @@ TEST(Run, AServerOfAnotherKindIsNoReceiver) {
 
 TEST(Run, AWrongDataPortIsNamedWithWhatBecameOfIt) {
   Receiver receiver;
-  std::uint16_t closed = 0;
-  {
-    const DeafPort brief(SOCK_DGRAM);
-    closed = brief.port();
-  }
+  const ClosedPort closed("127.0.0.1", SOCK_DGRAM);
   RunSpec spec = run_to(receiver.at());
-  spec.data_port = closed;
-  EXPECT_THAT(setup_error_of(spec), AllOf(HasSubstr("127.0.0.1:" + std::to_string(closed)), HasSubstr("unreachable"),
-                                          HasSubstr("--data-port")));
+  spec.data_port = closed.port();
+  EXPECT_THAT(setup_error_of(spec),
+              AllOf(HasSubstr(closed.address().to_string()), HasSubstr("unreachable"), HasSubstr("--data-port")));
   receiver.stop();
   EXPECT_TRUE(receiver.log.started.empty());
 }

@@ -19,6 +19,7 @@
 
 #include "paceline/error.h"
 #include "sender/path_finder.h"
+#include "tests/unit/closed_port.h"
 #include "traffic/clock_source.h"
 
 namespace paceline::sender {
@@ -132,9 +133,8 @@ TEST_P(ProbeConnectionTest, HandsOutANonBlockingSocketWithNothingUnread) {
 }
 
 TEST_P(ProbeConnectionTest, ARefusalIsTold) {
-  const traffic::Address closed = far_address();
-  far_.close();
-  ProbeConnection connection(io_.get_executor(), closed, {});
+  const ClosedPort closed(GetParam(), SOCK_STREAM);
+  ProbeConnection connection(io_.get_executor(), closed.address(), {});
   run([&]() -> asio::awaitable<void> {
     const Reach reach = co_await connection.reach(key_, 1);
     EXPECT_FALSE(reach.answer.has_value() || reach.elsewhere);

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "paceline/error.h"
+#include "tests/unit/closed_port.h"
 #include "traffic/clock_source.h"
 
 namespace paceline::sender {
@@ -155,9 +156,8 @@ TEST_P(ProbeSocketTest, SilenceEndsAtTheLimit) {
 }
 
 TEST_P(ProbeSocketTest, AnUnreachablePortIsTold) {
-  const traffic::Address closed = far_address();
-  far_.close();
-  ProbeSocket socket(io_.get_executor(), closed);
+  const ClosedPort closed(GetParam(), SOCK_DGRAM);
+  ProbeSocket socket(io_.get_executor(), closed.address());
   run([&]() -> asio::awaitable<void> {
     EXPECT_EQ(socket.send(key_, 1), 0);
     int error = 0;

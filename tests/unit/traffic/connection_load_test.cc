@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/unit/closed_port.h"
 #include "traffic/clock_source.h"
 #include "traffic/file_descriptor.h"
 
@@ -329,9 +330,8 @@ TEST_F(ConnectionLoadTest, SlotsBeyondTheConcurrencyAreMissed) {
 
 TEST_F(ConnectionLoadTest, AClosedPortRefuses) {
   for (const Transport transport : {Transport::tcp, Transport::udp}) {
-    Address nobody;
-    { nobody = Server(transport, "127.0.0.1").address(); }
-    const Result result = run(spec(nobody, transport));
+    const ClosedPort closed("127.0.0.1", transport == Transport::tcp ? SOCK_STREAM : SOCK_DGRAM);
+    const Result result = run(spec(closed.address(), transport));
     EXPECT_GT(result.failed(ConnectionFailure::refused), 0u);
     EXPECT_EQ(result.failed(ConnectionFailure::refused), result.sum().started);
     // Each of the eight places rests after a failure.
