@@ -21,6 +21,7 @@
 #include "paceline/version.h"
 #include "proto/convert.h"
 #include "sender/connection_flow_run.h"
+#include "sender/duration_text.h"
 #include "sender/icmp_flow_run.h"
 #include "sender/in_parallel.h"
 #include "sender/record_flow_run.h"
@@ -109,6 +110,7 @@ class Run {
     const std::vector<nanoseconds> offsets = starts();
     for (std::size_t i = 0; i < flows_.size(); ++i) flows_[i]->request_start(start + offsets[i]);
     for (const auto& flow : flows_) co_await flow->await_start();
+    warn_if_late(start);
     udp_.start(worker_options(spec.workers));
     records_.start(worker_options(spec.workers));
     traffic::WallClockSteps wall_clock(traffic::realtime_offset(), std::chrono::steady_clock::now());
@@ -164,6 +166,13 @@ class Run {
   nanoseconds time_to_start() const {
     return std::chrono::milliseconds(5) + 3 * context_.sessions.round_trip() +
            std::chrono::microseconds(200) * sockets_of(context_.spec);
+  }
+
+  void warn_if_late(SenderTime start) {
+    const nanoseconds late = traffic::now<SenderClock>() - start;
+    if (late < std::chrono::milliseconds(1)) return;
+    context_.warn("starting the flows took " + duration_text(late) +
+                  " longer than foreseen: packets that were due in that time go out late or count as missed");
   }
 
   /// Of each flow, after the run's. Packet flows of one rate would be due at the same instants and wait for each other,

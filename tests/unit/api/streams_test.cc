@@ -207,7 +207,7 @@ TEST(MixedRun, LatencyUnderLoadInBothDirections) {
 }
 
 // ThreadSanitizer keeps each mapping apart from its neighbours, and the kernel allows 65,530. Under AddressSanitizer,
-// compiled for speed of compiling, so many do not get their turn in 200 ms.
+// compiled for speed of compiling, so many do not get their turn in a second.
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 constexpr std::size_t kManyFlows = 1'000;
 #else
@@ -216,16 +216,20 @@ constexpr std::size_t kManyFlows = RunSpec::kMaxFlows;
 
 TEST(MixedRun, AsManyFlowsAsThereMayBe) {
   Receiver receiver;
-  RunSpec spec = run_to(receiver.at(), 200ms, 20);
+  RunSpec spec = run_to(receiver.at(), 1s, 4);
   spec.flows.resize(kManyFlows, spec.flows[0]);
   RunLog log;
   const RunResult result = run(spec, log);
   ASSERT_EQ(result.flows.size(), kManyFlows);
+  std::uint64_t sent = 0;
   for (std::size_t i = 0; i < result.flows.size(); ++i) {
     EXPECT_TRUE(udp(result, i).complete) << i << ": " << udp(result, i).incomplete_reason;
     // A machine that is slow for so many leaves some unsent, and says so.
     EXPECT_EQ(udp(result, i).sent.packets + udp(result, i).sent.missed_slots, 4u);
-    EXPECT_GT(udp(result, i).sent.packets, 0u);
+    sent += udp(result, i).sent.packets;
+  }
+  if (sent < kManyFlows) {
+    EXPECT_THAT(log.warnings, testing::Contains(HasSubstr("longer than foreseen")));
   }
 }
 

@@ -247,7 +247,7 @@ TEST(LocalEnd, ASourceThatIsNotOfThisHostIsNamed) {
 
 TEST(LocalEnd, CandidatesRaceFromOnePort) {
   for (const int type : {SOCK_DGRAM, SOCK_STREAM}) {
-    const LocalEnd local{"127.0.0.1", 40123, {}};
+    const LocalEnd local{"127.0.0.1", 22010, {}};  // the kernel gives out others
     const OpenSocket one = open_socket(type, local, traffic::Address::parse("127.0.0.1", 9));
     const OpenSocket other = open_socket(type, local, traffic::Address::parse("127.0.0.1", 10));
     EXPECT_TRUE(one.fd && other.fd);
