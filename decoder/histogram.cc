@@ -32,12 +32,19 @@ Histogram::Histogram() {
 
 Histogram::~Histogram() { munmap(counters_, kCountersSize + kRows); }
 
+void Histogram::count_listed() {
+  if (listed_ == kListed) return;
+  for (std::size_t i = 0; i < listed_; ++i) count(list_[i], 1);
+  listed_ = kListed;
+}
+
 void Histogram::record_many(std::int64_t value, std::uint64_t times) {
   if (times == 0) return;
   min_ = std::min(min_, value);
   max_ = std::max(max_, value);
   sum_ += static_cast<uint128>(int128{value}) * times;
   sum_squares_ += static_cast<uint128>(int128{value} * value) * times;
+  count_listed();
   count(slot_of(value), times);
 }
 
@@ -52,6 +59,7 @@ void Histogram::record(std::span<const std::int64_t> values) {
   std::array<std::uint32_t, kBatch> slots;
   Counter* const counters = counters_;
   std::uint8_t* const rows = rows_;
+  count_listed();
   while (!values.empty()) {
     const auto batch = values.first(std::min(values.size(), kBatch));
     values = values.subspan(batch.size());
@@ -75,6 +83,7 @@ void Histogram::add(const Distribution& values) {
   max_ = std::max(max_, values.max);
   sum_ += values.sum;
   sum_squares_ += values.sum_squares;
+  count_listed();
   for (const auto& bucket : values.buckets)
     count(static_cast<std::size_t>(bucket.index + buckets::kMaxIndex), bucket.count);
 }
@@ -113,27 +122,47 @@ Distribution Histogram::take() {
   taken.sum_squares = sum_squares_;
   taken.min = min_;
   taken.max = max_;
-  taken.buckets.reserve(find_used() + wraps_.size());
-  for (const auto& [row, used] : used_) {
-    for (std::uint32_t bits = used; bits != 0; bits &= bits - 1) {
-      const std::size_t slot = row * kRow + static_cast<std::size_t>(std::countr_zero(bits));
-      taken.buckets.push_back({static_cast<std::int32_t>(slot) - buckets::kMaxIndex, counters_[slot]});
-    }
-    std::fill_n(counters_ + row * kRow, kRow, Counter{0});
-  }
-  for (const auto& wrap : wraps_) {
-    const std::int32_t index = wrap.index - buckets::kMaxIndex;
-    auto bucket = std::ranges::lower_bound(taken.buckets, index, {}, &Distribution::Bucket::index);
-    if (bucket == taken.buckets.end() || bucket->index != index)  // its counter is 0 again
-      bucket = taken.buckets.insert(bucket, {index, 0});
-    bucket->count += wrap.count * kCounterValues;
-  }
+  taken.buckets = listed_ < kListed ? take_listed() : take_counted();
   for (const auto& bucket : taken.buckets) taken.count += bucket.count;
   clear();
   return taken;
 }
 
+std::vector<Distribution::Bucket> Histogram::take_listed() {
+  const auto end = list_.begin() + static_cast<std::ptrdiff_t>(listed_);
+  std::sort(list_.begin(), end);
+  std::vector<Distribution::Bucket> taken;
+  taken.reserve(listed_);
+  for (auto slot = list_.begin(); slot != end;) {
+    const auto next = std::upper_bound(slot, end, *slot);
+    taken.push_back({static_cast<std::int32_t>(*slot) - buckets::kMaxIndex, static_cast<std::uint64_t>(next - slot)});
+    slot = next;
+  }
+  return taken;
+}
+
+std::vector<Distribution::Bucket> Histogram::take_counted() {
+  std::vector<Distribution::Bucket> taken;
+  taken.reserve(find_used() + wraps_.size());
+  for (const auto& [row, used] : used_) {
+    for (std::uint32_t bits = used; bits != 0; bits &= bits - 1) {
+      const std::size_t slot = row * kRow + static_cast<std::size_t>(std::countr_zero(bits));
+      taken.push_back({static_cast<std::int32_t>(slot) - buckets::kMaxIndex, counters_[slot]});
+    }
+    std::fill_n(counters_ + row * kRow, kRow, Counter{0});
+  }
+  for (const auto& wrap : wraps_) {
+    const std::int32_t index = wrap.index - buckets::kMaxIndex;
+    auto bucket = std::ranges::lower_bound(taken, index, {}, &Distribution::Bucket::index);
+    if (bucket == taken.end() || bucket->index != index)  // its counter is 0 again
+      bucket = taken.insert(bucket, {index, 0});
+    bucket->count += wrap.count * kCounterValues;
+  }
+  return taken;
+}
+
 void Histogram::clear() {
+  listed_ = 0;
   wraps_.clear();
   sum_ = sum_squares_ = 0;
   min_ = std::numeric_limits<std::int64_t>::max();

@@ -165,13 +165,13 @@ class RecordTransfer(lab.E2eTest):
         flow = self.measure(target, "--rate", "200", "--duration", "500ms", "--record", self.directory / "next").flow()
         self.assert_whole(self.directory / "next", flow)
 
-    def interrupted(self, most=400_000):
+    def interrupted(self, most=250_000):
         """A sender that has got so much from its receiver, its record's beginning at the end; and their proxy."""
         receiver = self.start_loopback_receiver()
         proxy = Proxy(receiver.port, most)
         self.addCleanup(proxy.close)
         sender = self.start_sender(f"127.0.0.1:{proxy.port}", "--rate", "200k", "--batching", "several", "--duration",
-                                   "2s", "--interval", "1s", "--json",
+                                   "3s", "--interval", "1s", "--json",
                                    "--data-port", receiver.data_port, "--record", self.file)
         self.assertTrue(proxy.cut.wait(lab.GRACE), sender.log())
         deadline = time.monotonic() + lab.GRACE

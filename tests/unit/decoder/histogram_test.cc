@@ -48,6 +48,27 @@ TEST(Histogram, ValuesAtOnceAreTheSameAsOneByOne) {
   }
 }
 
+// Few values are listed, more are counted: what comes of them is the same on either side, and when several come at
+// once.
+TEST(Histogram, FewAndManyValuesAreTreatedAlike) {
+  std::mt19937_64 random(5);
+  Histogram histogram, mixed;
+  for (const std::size_t size : {1U, 2U, 254U, 255U, 256U, 257U, 258U, 100U, 600U, 3U}) {
+    std::vector<std::int64_t> values(size);
+    for (auto& value : values) value = static_cast<std::int64_t>(random() % 5000) - 2500;
+    const Distribution expected = reference(values);
+    record(histogram, values);
+    EXPECT_EQ(histogram.take(), expected) << size;
+
+    const std::size_t single = random() % size;
+    for (std::size_t i = 0; i < single; ++i) mixed.record(values[i]);
+    mixed.record(values[single], 2);
+    mixed.record(std::span(values).subspan(single));
+    values.insert(values.end(), 2, values[single]);
+    EXPECT_EQ(mixed.take(), reference(values)) << size;
+  }
+}
+
 TEST(Histogram, ManyOfOneValueAreThatManyValues) {
   std::mt19937_64 random(3);
   Histogram single, many;
