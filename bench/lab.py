@@ -20,7 +20,7 @@ import tempfile
 import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-BUILD = pathlib.Path(os.environ.get("PACELINE_BUILD", REPOSITORY / "build" / "release"))
+BUILD = pathlib.Path(os.environ.get("PACELINE_BUILD", REPOSITORY / "build" / "release")).resolve()
 TOPOLOGY = REPOSITORY / "scripts" / "topology"
 RECEIVER = BUILD / "bin" / "paceline-recv"
 SENDER = BUILD / "bin" / "paceline-send"
