@@ -29,7 +29,7 @@ namespace paceline::decoder {
 namespace {
 
 constexpr const char* kFollowHelp = R"(
-  paceline-decode follow NODE:30900                    rows of all flows, and each one's summary when it ends
+  paceline-decode follow NODE:30900                    all flows as they run, and each one's summary when it ends
   paceline-decode follow NODE:30900 --flow 7c0ffee1    one flow, which runs, until its end
   paceline-decode follow NODE:30900 --flows 2 --json   until two have ended; one JSON document
   paceline-decode follow NODE:30900 --ndjson           a line of JSON for each start, interval and end
@@ -112,6 +112,7 @@ void add_follow(CLI::App& program, int& exit_code) {
     bool ipv6 = false;
     bool json = false;
     bool ndjson = false;
+    bool plain = false;
   };
   const auto asked = std::make_shared<Asked>();
   FollowSpec& spec = asked->options.spec;
@@ -149,6 +150,8 @@ void add_follow(CLI::App& program, int& exit_code) {
   CLI::Option* as_json = follow.add_flag("--json", asked->json, "Write one JSON document, at the end");
   follow.add_flag("--ndjson", asked->ndjson, "Write a line of JSON for each start, interval and end")
       ->excludes(as_json);
+  follow.add_flag("--plain", asked->plain,
+                  "Lines of text instead of a picture that is redrawn, which a terminal\ngets");
   follow.add_option("--output", asked->options.output, "Write to this file instead of standard output")
       ->type_name("FILE");
 
@@ -157,7 +160,11 @@ void add_follow(CLI::App& program, int& exit_code) {
     options.spec.receiver = parse_endpoint(asked->receiver, 9000);
     for (const std::string& id : asked->flow_ids) options.spec.flow_ids.push_back(parse_flow_id(id));
     options.spec.family = asked->ipv4 ? Family::ipv4 : asked->ipv6 ? Family::ipv6 : Family::any;
-    options.format = asked->json ? FollowFormat::json : asked->ndjson ? FollowFormat::ndjson : FollowFormat::text;
+    const bool live = !asked->plain && !options.output && can_redraw();
+    options.format = asked->json     ? FollowFormat::json
+                     : asked->ndjson ? FollowFormat::ndjson
+                     : live          ? FollowFormat::live
+                                     : FollowFormat::text;
     if (!asked->key_name.empty() && asked->key_file.empty())
       throw UsageError("--key names a key of --key-file: give both");
     if (!asked->key_file.empty()) options.spec.key = choose_key(read_key_file(asked->key_file), asked->key_name);

@@ -30,6 +30,10 @@ std::string name_of(const FlowResult& flow) {
   return std::visit([](const auto& result) { return result.spec.name; }, flow);
 }
 
+FlowSpec spec_of(const FlowResult& flow) {
+  return std::visit([](const auto& result) -> FlowSpec { return result.spec; }, flow);
+}
+
 std::string numbered(std::size_t number, const FlowResult& flow) {
   const std::string name = text::shown(name_of(flow));
   return fmt::format("Flow {} ({:08x}{}{})", number + 1, id_of(flow), name.empty() ? "" : ", ", name);
@@ -51,26 +55,28 @@ Json to_json(const FlowResult& flow) {
 }  // namespace
 
 FollowOutput::FollowOutput(FollowFormat format, std::ostream& out, std::ostream& progress, std::function<void()> gone)
-    : format_(format), out_(out), progress_(progress), gone_(std::move(gone)) {}
+    : format_(format), out_(out), progress_(progress), gone_(std::move(gone)) {
+  if (format == FollowFormat::live) picture_.emplace(wants_colour());
+}
 
 void FollowOutput::connected(const std::string& address, const Host& receiver, const std::string& version) {
   run_.version = std::string(kVersion);
   run_.started_at = now();
   run_.receiver = receiver;
-  progress_ << "connected to " << address << ", version " << text::shown(version) << std::endl;
+  say(fmt::format("connected to {}, version {}", address, text::shown(version)));
 }
 
 void FollowOutput::following(std::uint32_t flows) {
-  progress_ << fmt::format("following; {} flow{} running", flows, flows == 1 ? " is" : "s are") << std::endl;
+  say(fmt::format("following; {} flow{} running", flows, flows == 1 ? " is" : "s are"));
 }
 
 void FollowOutput::started(const FlowResult& flow) {
   const std::size_t number = numbers_++;
   running_.insert_or_assign(id_of(flow), Running{number, flow});
   const PathResult& path = path_of(flow);
-  progress_ << fmt::format("{}: path: {} arrives at {} from {}", numbered(number, flow), text::shown(path.dialled),
-                           text::shown(path.arrived_at), text::shown(path.seen_from))
-            << std::endl;
+  say(fmt::format("{}: path: {} arrives at {} from {}", numbered(number, flow), text::shown(path.dialled),
+                  text::shown(path.arrived_at), text::shown(path.seen_from)));
+  if (picture_) view_.add(number, spec_of(flow));
   if (format_ != FollowFormat::ndjson) return;
   Json whole = to_json(flow);
   line(dump({{"type", "started"},
@@ -98,6 +104,20 @@ void FollowOutput::row(std::uint32_t flow_id, const Interval& interval) {
   accumulate(result, interval);
   if (format_ == FollowFormat::ndjson) line(render_ndjson(number, interval));
   if (format_ == FollowFormat::text) text_row(number, result.spec, render_text_row(interval, result.spec));
+  if (!picture_) return;
+  view_.interval(number, interval);
+  draw(number);
+}
+
+// When each flow has something new to show, or some have and it is time.
+void FollowOutput::draw(std::size_t renewed) {
+  renewed_.insert(renewed);
+  if (renewed_.size() < running_.size() && !picture_->due()) return;
+  renewed_.clear();
+  Screen screen = picture_->screen();
+  screen.headline = fmt::format("{} flow{}, {} ended; Ctrl-C ends it", running_.size(),
+                                running_.size() == 1 ? " runs" : "s run", numbers_ - running_.size());
+  picture_->draw(view_.frame(screen));
 }
 
 void FollowOutput::text_row(std::size_t number, const FlowSpec& spec, const std::string& text) {
@@ -145,13 +165,27 @@ void FollowOutput::show(std::size_t number, const FlowResult& result) {
     case FollowFormat::ndjson:
       line(dump({{"type", "finished"}, {"flow", number}, {"result", to_json(result)}}, -1));
       break;
+    case FollowFormat::live:
+      picture_->erase();
+      view_.remove(number);
+      renewed_.erase(number);
+      [[fallthrough]];
     case FollowFormat::text:
       heads_.clear();  // what is next begins anew
       out_ << '\n'
-           << std::visit([&](const auto& kind) { return text::render(numbered(number, result), kind, {}); }, result);
+           << std::visit(
+                  [&](const auto& kind) {
+                    return text::render(numbered(number, result), kind, {.colour = picture_ && wants_colour()});
+                  },
+                  result);
       line("");
       break;
   }
+}
+
+void FollowOutput::say(const std::string& text) {
+  if (picture_) picture_->erase();
+  progress_ << text << std::endl;
 }
 
 void FollowOutput::line(const std::string& text) {

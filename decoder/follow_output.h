@@ -5,18 +5,22 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <ostream>
 #include <set>
 #include <string>
 
+#include "decoder/live_view.h"
+#include "decoder/terminal_picture.h"
 #include "paceline/follow.h"
 
 namespace paceline::decoder {
 
-enum class FollowFormat { text, json, ndjson };
+enum class FollowFormat { live, text, json, ndjson };
 
 /// Renders what is followed as it comes. Flows are numbered in the order in which they came, from 0 in JSON and from 1
-/// in text. Text and NDJSON are done with a flow when it has ended; the JSON document keeps them all.
+/// in text. Live, what runs is a picture on the terminal of standard output, with a summary above it of each flow that
+/// has ended. All but JSON, whose document keeps all flows, are done with a flow when it has ended.
 class FollowOutput : public FollowObserver {
  public:
   /// Results go to `out`, progress to `progress`. `gone`: is called when `out` takes no more.
@@ -48,6 +52,9 @@ class FollowOutput : public FollowObserver {
   void text_row(std::size_t number, const FlowSpec& spec, const std::string& text);
   void show(std::size_t number, const FlowResult& result);
   void line(const std::string& text);
+  /// Progress, from here on below the summaries.
+  void say(const std::string& text);
+  void draw(std::size_t renewed);
 
   FollowFormat format_;
   std::ostream& out_;
@@ -56,7 +63,10 @@ class FollowOutput : public FollowObserver {
   std::map<std::uint32_t, Running> running_;
   std::size_t numbers_ = 0;
   std::size_t partial_ = 0;
-  std::set<std::string> heads_;              // that were shown
+  std::set<std::string> heads_;  // that were shown
+  LiveView view_;                // live, as are the next two
+  std::optional<TerminalPicture> picture_;
+  std::set<std::size_t> renewed_;            // flows that have come by something new since it was drawn
   std::map<std::size_t, FlowResult> ended_;  // JSON: by number
   RunResult run_;                            // JSON: all but its flows
 };

@@ -140,11 +140,15 @@ double rate_asked(const PacketFlowSpec& spec) { return spec.rate_pps; }
 
 }  // namespace
 
-LiveView::LiveView(const std::vector<FlowSpec>& flows) : flows_(flows) {}
+LiveView::LiveView(const std::vector<FlowSpec>& flows) {
+  for (std::size_t i = 0; i < flows.size(); ++i) add(i, flows[i]);
+}
 
-std::size_t LiveView::add(const FlowSpec& flow) {
-  flows_.push_back(flow);
-  return flows_.size() - 1;
+void LiveView::add(std::size_t flow, const FlowSpec& spec) { flows_.emplace(flow, spec); }
+
+void LiveView::remove(std::size_t flow) {
+  flows_.erase(flow);
+  std::erase_if(lines_, [flow](const auto& line) { return line.first.second == flow; });
 }
 
 void LiveView::interval(std::size_t flow, const PacketInterval& interval) {
@@ -213,7 +217,7 @@ void LiveView::interval(std::size_t flow, const ConnectionInterval& interval) {
 }
 
 std::vector<std::string> LiveView::frame(const Screen& screen) const {
-  std::vector<std::string> lines{progress(screen)};
+  std::vector<std::string> lines{screen.headline.empty() ? progress(screen) : screen.headline.substr(0, screen.width)};
   const auto emphasized = [&](const std::string& line) { return screen.colour ? "\x1b[1m" + line + "\x1b[0m" : line; };
   const std::size_t room =
       screen.height > 2 ? screen.height - 2 : 1;  // the terminal's last line stays free, and a note
@@ -279,7 +283,8 @@ void LiveView::show_sum(std::vector<std::string>& lines, const Screen& screen, K
 }
 
 std::string LiveView::label(std::size_t flow) const {
-  const std::string& name = std::visit([](const auto& spec) -> const std::string& { return spec.name; }, flows_[flow]);
+  const std::string& name =
+      std::visit([](const auto& spec) -> const std::string& { return spec.name; }, flows_.at(flow));
   if (name.empty()) return fmt::format("#{}", flow + 1);
   return fmt::format("#{} {}", flow + 1, text::shown(name));
 }
@@ -288,7 +293,7 @@ std::string LiveView::label(std::size_t flow) const {
 std::string LiveView::progress(const Screen& screen) const {
   nanoseconds all{0};
   bool early = false;
-  for (const FlowSpec& flow : flows_) {
+  for (const auto& [number, flow] : flows_) {
     all = std::max(all, std::visit([](const auto& spec) { return whole(spec); }, flow));
     early = early || std::visit([](const auto& spec) { return may_end_early(spec); }, flow);
   }

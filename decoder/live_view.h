@@ -20,14 +20,17 @@ struct Screen {
   bool colour = false;
   bool unicode = false;    // else ASCII alone
   nanoseconds elapsed{0};  // since the run's start
+  std::string headline{};  // of what is no run: in the place of its progress
 };
 
 /// Flows as a picture that changes: how far they are, and what their last intervals gave. Draws text; does no I/O.
 class LiveView {
  public:
+  /// Flows from 0 on.
   explicit LiveView(const std::vector<FlowSpec>& flows = {});
-  /// A flow that came later; its number, from 0.
-  std::size_t add(const FlowSpec& flow);
+  /// One that came later; its number is a new one.
+  void add(std::size_t flow, const FlowSpec& spec);
+  void remove(std::size_t flow);
 
   void interval(std::size_t flow, const PacketInterval& interval);
   void interval(std::size_t flow, const TcpInterval& interval);
@@ -53,7 +56,7 @@ class LiveView {
   std::string label(std::size_t flow) const;
   std::string progress(const Screen& screen) const;
 
-  std::vector<FlowSpec> flows_;
+  std::map<std::size_t, FlowSpec> flows_;
   std::map<std::pair<Kind, std::size_t>, Line> lines_;
 };
 

@@ -69,11 +69,15 @@ class FlowText {
   }
 
   void sent() {
+    if (flow_.congestion.empty()) {
+      line("  sent      unknown: the sending end did not tell");
+      return;
+    }
     std::uint64_t retransmits = 0;
     for (const StreamResult& stream : flow_.streams) retransmits += stream.retransmits;
     const std::string of_asked = flow_.spec.bytes > 0 ? fmt::format(" of {} asked", bytes(flow_.spec.bytes)) : "";
     line("  sent      {}{}, {} retransmitted; congestion control {}{}{}", bytes(flow_.written), of_asked,
-         plural(retransmits, "segment"), known(flow_.congestion), flow_.spec.no_delay ? ", no delay" : "",
+         plural(retransmits, "segment"), shown(flow_.congestion), flow_.spec.no_delay ? ", no delay" : "",
          flow_.spec.send == SendMode::zero_copy ? ", zero copy" : "");
   }
 

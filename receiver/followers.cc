@@ -55,8 +55,9 @@ void Followers::add(const std::shared_ptr<signalling::Channel>& channel, const w
   channel->send(message);
   for (const auto& [id, flow] : running_) {
     if (!follower.wants(id)) continue;
-    wire::to_wire(flow, *message.mutable_flow_news()->mutable_result());
-    channel->send(message);
+    wire::Message news;
+    wire::to_wire(flow, *news.mutable_flow_news()->mutable_result());
+    channel->send(news);
   }
   followers_.emplace(channel.get(), std::move(follower));
 }

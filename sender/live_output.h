@@ -5,19 +5,15 @@
 #include <cstddef>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "decoder/live_view.h"
+#include "decoder/terminal_picture.h"
 #include "sender/notices.h"
 #include "sender/output.h"
 
 namespace paceline::sender {
 
-/// Whether standard output is a terminal that can redraw.
-bool can_redraw();
-
-/// A run as a picture on the terminal of standard output, redrawn in place, then the summary. The cursor stays visible
-/// and below the picture, so there is nothing to restore whatever ends the program.
+/// A run as a picture on the terminal of standard output, redrawn in place, then the summary.
 class LiveOutput : public Output {
  public:
   /// Outlives this.
@@ -36,22 +32,16 @@ class LiveOutput : public Output {
  private:
   using Time = std::chrono::steady_clock::time_point;
 
-  /// Takes the picture away while something else is written.
-  void erase();
-  std::string erasure(std::size_t width);
-  void write(const std::string& text);
   template <class Interval>
   void take(std::size_t flow, const Interval& interval);
 
   const RunSpec& run_;
   const bool colour_;
-  const bool unicode_;
   Notices notices_;
   decoder::LiveView view_;
+  decoder::TerminalPicture picture_;
   std::size_t paths_ = 0;        // that were confirmed
   std::optional<Time> started_;  // about: when the first row was due
-  std::optional<Time> drawn_;
-  std::vector<std::size_t> widths_;  // of the picture's lines, in columns
   bool over_ = false;
 };
 

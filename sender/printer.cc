@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "sender/printer.h"
 
-#include <unistd.h>
-
-#include <cstdlib>
 #include <iostream>
 #include <utility>
 
@@ -21,15 +18,12 @@ namespace {
 
 using Outputs = std::vector<std::unique_ptr<Output>>;
 
-bool wants_colour(const Options& options) {
-  const char* unwanted = std::getenv("NO_COLOR");  // no-color.org: when present and not empty
-  return options.output.empty() && isatty(STDOUT_FILENO) != 0 && (unwanted == nullptr || *unwanted == '\0');
-}
+bool wants_colour(const Options& options) { return options.output.empty() && decoder::wants_colour(); }
 
 Outputs console(const Options& options, std::ostream& out) {
   Outputs outputs;
   const bool text = options.format == Format::text;
-  if (text && options.output.empty() && !options.plain && can_redraw()) {
+  if (text && options.output.empty() && !options.plain && decoder::can_redraw()) {
     outputs.push_back(std::make_unique<LiveOutput>(options.run, wants_colour(options)));
     return outputs;
   }

@@ -5,17 +5,21 @@ The build directory is PACELINE_BUILD (CTest sets it; by default build/release).
 own, with a prefix that no other run has, so tests may run side by side.
 """
 
+import fcntl
 import functools
 import itertools
 import json
 import os
 import pathlib
+import pty
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import unittest
@@ -254,6 +258,31 @@ class E2eTest(unittest.TestCase):
         sender = self.start_sender(target, *options, **how)
         self.assertEqual(sender.finish(seconds), code, sender.log())
         return sender
+
+    def on_terminal(self, *command, environment=(), interrupt_at=None):
+        """Exit code of a program, and all that it writes to a terminal of 130 columns; with `interrupt_at`, Ctrl-C when
+        it has written that."""
+        ours, its = pty.openpty()
+        self.addCleanup(os.close, ours)
+        fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 130, 0, 0))
+        program = subprocess.Popen(command, stdin=its, stdout=its, stderr=its, start_new_session=True,
+                                   env={**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8", **dict(environment)})
+        os.close(its)
+        too_long = threading.Timer(GRACE, program.kill)
+        too_long.start()
+        text = b""
+        try:
+            while read := os.read(ours, 65536):
+                text += read
+                if interrupt_at is not None and interrupt_at in text:
+                    interrupt_at = None
+                    program.send_signal(signal.SIGINT)
+                    program.send_signal(signal.SIGINT)  # as timeout(1) does: one wish, told twice
+        except OSError:
+            pass  # the terminal's other end is closed
+        code = program.wait()
+        too_long.cancel()
+        return code, text.decode()
 
     def assert_unharmed(self, flow, packets):
         """Everything that was asked for was sent, and arrived once and in order."""

@@ -76,6 +76,26 @@ class Follow(lab.E2eTest):
         self.assertRegex(text, r"(?m)^#1 ")
         self.assertRegex(text, r"(?m)^Flow 1 \([0-9a-f]{8}\)")
 
+    def test_a_terminal_gets_a_picture_of_what_runs_and_the_summaries(self):
+        self.receive()
+        senders = [self.start_flow("--rate", "500", "--duration", duration, "--interval", "100ms")
+                   for duration in ("2s", "4s")]
+        code, text = self.on_terminal(lab.DECODER, "follow", self.target, "--until-idle")
+        self.assertEqual(code, lab.EXIT_COMPLETE, text)
+        for sender in senders:
+            self.finish(sender)
+        self.assertIn("2 flows run, 0 ended", text)
+        self.assertIn("1 flow runs, 1 ended", text)
+        self.assertRegex(text, r"\x1b\[\d+A\r")
+        pictures, last = text.split("Flow 1 (", 1)[1].split("\x1b[J\r\n")[:-1], text[text.rindex("\x1b[J"):]
+        self.assertIn("max so far", "".join(pictures))  # of the one that went on
+        self.assertIn("lateness", last)
+
+        self.start_flow("--rate", "500", "--duration", "1s", "--interval", "100ms")
+        _, plain = self.on_terminal(lab.DECODER, "follow", self.target, "--until-idle", "--plain")
+        self.assertNotRegex(plain, r"\x1b\[\d*[AJK]")
+        self.assertRegex(plain, r"(?m)^#1 ")
+
     def test_one_json_document_has_the_flows_of_all_kinds(self):
         self.receive()
         follower = self.follow("--flows", "3", "--json")

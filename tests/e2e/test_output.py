@@ -7,11 +7,8 @@ import fcntl
 import io
 import json
 import os
-import pty
-import signal
 import struct
 import subprocess
-import termios
 import zlib
 
 import lab
@@ -122,32 +119,11 @@ class Output(lab.E2eTest):
         self.assert_unharmed(lines[-1]["flows"][0], 2000)
         self.assertGreaterEqual(len(lines), 200)
 
-    def on_terminal(self, *options, environment=(), interrupt=False):
-        """All that a sender writes to a terminal of 130 columns; with `interrupt`, Ctrl-C after the first figures."""
-        master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 130, 0, 0))
-        sender = subprocess.Popen([lab.SENDER, "latency", self.target, "--rate", "500", "--interval", "100ms", *options],
-                                  stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-                                  env={**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8", **dict(environment)})
-        os.close(slave)
-        self.addCleanup(os.close, master)
-        text = b""
-        while True:
-            try:
-                read = os.read(master, 65536)
-            except OSError:  # the terminal's other end is closed
-                break
-            if not read:
-                break
-            text += read
-            if interrupt and b"max so far" in text:
-                interrupt = False
-                sender.send_signal(signal.SIGINT)
-                sender.send_signal(signal.SIGINT)  # as timeout(1) does: one wish, told twice
-        return sender.wait(lab.GRACE), text.decode()
+    def send_on_terminal(self, *options, **how):
+        return self.on_terminal(lab.SENDER, "latency", self.target, "--rate", "500", "--interval", "100ms", *options, **how)
 
     def test_a_terminal_gets_a_picture_and_then_the_summary(self):
-        code, text = self.on_terminal("--duration", "1s")
+        code, text = self.send_on_terminal("--duration", "1s")
         self.assertEqual(code, lab.EXIT_COMPLETE, text)
         self.assertIn("left", text)
         self.assertRegex(text, r"\x1b\[\d+A\r")
@@ -155,16 +131,16 @@ class Output(lab.E2eTest):
         self.assertIn("Flow 1", text[text.rindex("\x1b[J"):])
 
     def test_ctrl_c_told_twice_at_once_ends_in_a_summary(self):
-        code, text = self.on_terminal("--duration", "20s", interrupt=True)
+        code, text = self.send_on_terminal("--duration", "20s", interrupt_at=b"max so far")
         self.assertIn(code, (lab.EXIT_COMPLETE, lab.EXIT_PARTIAL), text)
         self.assertIn("Flow 1", text[text.rindex("\x1b[J"):])
 
     def test_plain_dumb_and_colourless_terminals(self):
         for options, environment in ((("--plain",), {}), ((), {"TERM": "dumb"})):
-            code, text = self.on_terminal("--duration", "300ms", *options, environment=environment)
+            code, text = self.send_on_terminal("--duration", "300ms", *options, environment=environment)
             self.assertEqual(code, lab.EXIT_COMPLETE, text)
             self.assertNotRegex(text, r"\x1b\[\d*[AJK]")
-        _, text = self.on_terminal("--duration", "500ms", environment={"NO_COLOR": "1"})
+        _, text = self.send_on_terminal("--duration", "500ms", environment={"NO_COLOR": "1"})
         self.assertNotRegex(text, r"\x1b\[\d+m")
 
 

@@ -40,6 +40,28 @@ TEST(LiveView, ShowsProgressAndFigures) {
               AllOf(StartsWith("#1 "), HasSubstr(" 100 "), HasSubstr(" 90 "), HasSubstr("10 %"), HasSubstr("20.0")));
 }
 
+TEST(LiveView, FlowsThatComeAndGo) {
+  LiveView view;
+  view.add(3, PacketFlowSpec{.name = "first", .rate_pps = 100});
+  view.add(7, TcpFlowSpec{.name = "second"});
+  view.interval(3, row(90, 10));
+  TcpInterval megabyte;
+  megabyte.end = 1s;
+  megabyte.streams.resize(1);
+  megabyte.streams[0].received = 1'000'000;
+  view.interval(7, megabyte);
+  const Screen screen{.width = 120, .height = 24, .headline = "2 flows run"};
+  auto lines = view.frame(screen);
+  ASSERT_EQ(lines.size(), 5U);
+  EXPECT_EQ(lines[0], "2 flows run");
+  EXPECT_THAT(lines[2], StartsWith("#4 first "));
+  EXPECT_THAT(lines[4], AllOf(StartsWith("#8 second "), HasSubstr("8.000 Mbit/s")));
+  view.remove(3);
+  lines = view.frame(screen);
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_THAT(lines[2], StartsWith("#8 second "));
+}
+
 TEST(LiveView, FitsEveryScreen) {
   std::vector<FlowSpec> flows(40, PacketFlowSpec{.name = "a long name of a flow"});
   LiveView view(flows);

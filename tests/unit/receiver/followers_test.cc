@@ -79,6 +79,10 @@ TEST_F(FollowersTest, AreToldOfWhatRunsAndOfWhatTheyAskedFor) {
   const auto to_all = read(all);
   ASSERT_EQ(to_all.size(), 6u);
   EXPECT_EQ(to_all[0].following().flows(), 2u);
+  for (const std::uint32_t id : {1u, 2u}) {
+    const FlowResult whole = wire::from_wire(to_all[id].flow_news().result());
+    EXPECT_EQ(std::get<PacketFlowResult>(whole).flow_id, id);
+  }
   EXPECT_EQ(to_all[5].flow_news().result().packets().flow_id(), 2u);
   EXPECT_TRUE(to_all[5].flow_news().ended());
   const auto to_one = read(one);
