@@ -65,22 +65,12 @@ class FlowText {
         spec.omit == nanoseconds{0} ? "" : fmt::format(", after {} that are omitted", time(spec.omit));
     const std::string named = spec.name.empty() ? name : name + " (" + shown(spec.name) + ")";
     lines_.title(fmt::format("{}: {} at {} of {}{} bytes{} ({}){}", named, time(spec.duration), rate,
-                             is_drawn() ? "up to " : "", spec.size, spec.rate_pps == 0 ? " as can be" : "", protocol(),
-                             omit));
+                             is_drawn() ? "up to " : "", spec.size, spec.rate_pps == 0 ? " as can be" : "",
+                             protocol(flow_.spec.transport), omit));
     lines_.partial(flow_.complete, flow_.incomplete_reason);
   }
 
   bool is_drawn() const { return flow_.spec.model || flow_.spec.trace; }
-
-  std::string protocol() const {
-    switch (flow_.spec.transport) {
-      case Transport::udp: return "UDP";
-      case Transport::tcp: return "TCP records";
-      case Transport::sctp: return "SCTP records";
-      case Transport::icmp: return "ICMP echo";
-    }
-    return "";
-  }
 
   // What the model or the trace gave, beside what was asked of it: the rates are in sent().
   void drawn() {

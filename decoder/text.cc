@@ -39,6 +39,16 @@ std::string time(double ns, int digits) {
 std::string time(std::int64_t ns, int digits) { return time(static_cast<double>(ns), digits); }
 std::string time(nanoseconds ns, int digits) { return time(ns.count(), digits); }
 
+std::string protocol(Transport transport) {
+  switch (transport) {
+    case Transport::udp: return "UDP";
+    case Transport::tcp: return "TCP records";
+    case Transport::sctp: return "SCTP records";
+    case Transport::icmp: return "ICMP echo";
+  }
+  return "";
+}
+
 std::string bitrate(double bps) {
   if (bps < 1e3) return fmt::format("{:.0f} bit/s", bps);
   if (bps < 999.95e3) return significant(bps / 1e3) + " kbit/s";

@@ -26,6 +26,7 @@ std::string time(std::int64_t ns, int digits = 4);
 std::string time(nanoseconds ns, int digits = 4);
 std::string bitrate(double bps);
 std::string bytes(std::uint64_t count);
+std::string protocol(Transport transport);
 std::string percent(double part, double whole);
 /// Achieved of what was asked; "-" when nothing was asked, or nothing achieved.
 std::string share(double achieved, double asked);

@@ -5,13 +5,18 @@
 
 #include <chrono>
 
+#include "decoder/text.h"
+
 namespace paceline::receiver {
 
 namespace {
 
+constexpr const char* kFlatOut = "as fast as can be";
+
 std::string rate(double asked, const char* unit) {
-  return asked > 0 ? fmt::format("{:g} {}", asked, unit) : "as fast as can be";
+  return asked > 0 ? fmt::format("{:.15g} {}", asked, unit) : kFlatOut;
 }
+std::string bitrate(double asked) { return asked > 0 ? decoder::text::bitrate(asked) : kFlatOut; }
 
 template <class Spec>
 std::string length(const Spec& spec) {
@@ -28,14 +33,15 @@ std::string partial(const Result& flow) {
 }  // namespace
 
 std::string describe_start(const PacketFlowResult& flow) {
-  return fmt::format("flow {:08x}: UDP, {} bytes, {}, {}, stamped by {}", flow.flow_id, flow.spec.size,
+  return fmt::format("flow {:08x}: {}, {} bytes, {}, {}, stamped by {}", flow.flow_id,
+                     decoder::text::protocol(flow.spec.transport), flow.spec.size,
                      rate(flow.spec.rate_pps, "packets/s"), length(flow.spec), to_string(flow.stamping.hook));
 }
 
 std::string describe_start(const TcpFlowResult& flow) {
   return fmt::format("flow {:08x}: TCP, {} stream{}, {}, {}, {}, seen by {}", flow.flow_id, flow.spec.streams,
-                     flow.spec.streams == 1 ? "" : "s", to_string(flow.spec.direction),
-                     rate(flow.spec.bitrate_bps, "bit/s"), length(flow.spec), to_string(flow.stamping.hook));
+                     flow.spec.streams == 1 ? "" : "s", to_string(flow.spec.direction), bitrate(flow.spec.bitrate_bps),
+                     length(flow.spec), to_string(flow.stamping.hook));
 }
 
 std::string describe_start(const ConnectionFlowResult& flow) {

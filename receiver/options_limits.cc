@@ -54,7 +54,7 @@ void add_limits(CLI::App& app, Options& options) {
       ->type_name("TIME");
   add_rate(app, "--max-rate", limits.rate_pps, units::parse_packet_rate,
            "Packets, or exchanges, per second of a flow; where any limit of\nrates is set, a flow without a rate is "
-           "refused (default: none, as of all rates: filling a path is what this\nis for)",
+           "refused (default: none,\nas of all rates: filling a path is what this is for)",
            "PPS");
   add_rate(app, "--max-bitrate", limits.bitrate_bps, units::parse_bitrate,
            "Bits per second of payload of a flow (default: no limit)", "BPS");
