@@ -150,8 +150,7 @@ void add_follow(CLI::App& program, int& exit_code) {
   CLI::Option* as_json = follow.add_flag("--json", asked->json, "Write one JSON document, at the end");
   follow.add_flag("--ndjson", asked->ndjson, "Write a line of JSON for each start, interval and end")
       ->excludes(as_json);
-  follow.add_flag("--plain", asked->plain,
-                  "Lines of text instead of a picture that is redrawn, which a terminal\ngets");
+  follow.add_flag("--plain", asked->plain, "Lines of text instead of a picture that is redrawn, which a terminal gets");
   follow.add_option("--output", asked->options.output, "Write to this file instead of standard output")
       ->type_name("FILE");
 

@@ -9,6 +9,7 @@
 #include "decoder/commands.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
+#include "proto/mistyped.h"
 
 int main(int argc, char** argv) {
   using namespace paceline::decoder;
@@ -24,7 +25,9 @@ int main(int argc, char** argv) {
     program.parse(argc, argv);
     return exit_code;
   } catch (const CLI::ParseError& error) {
-    return program.exit(error) == 0 ? kComplete : kUsage;
+    if (program.exit(error) == 0) return kComplete;
+    std::cerr << paceline::mistyped(program);
+    return kUsage;
   } catch (const paceline::UsageError& error) {
     std::cerr << "paceline-decode: " << error.what() << '\n';
     return kUsage;

@@ -7,6 +7,7 @@
 
 #include "paceline/endpoint.h"
 #include "paceline/version.h"
+#include "proto/mistyped.h"
 #include "receiver/option_parser.h"
 #include "receiver/option_sources.h"
 
@@ -77,7 +78,9 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
     apply(given, options.spec);
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsage;
+    if (app.exit(error) == 0) return 0;
+    std::cerr << mistyped(app);
+    return kUsage;
   } catch (const UsageError& error) {
     std::cerr << "paceline-recv: " << error.what() << "\nRun with --help for more information.\n";
     return kUsage;

@@ -9,7 +9,7 @@
 #include "paceline/profile.h"
 #include "paceline/validate.h"
 #include "paceline/version.h"
-#include "proto/suggest.h"
+#include "proto/mistyped.h"
 #include "sender/option_parser.h"
 
 namespace paceline::sender {
@@ -69,29 +69,6 @@ void add_output(CLI::App& app, Options& options) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
-// What can be written in the place of a word: options where it begins like one, else commands.
-std::vector<std::string> words_for(const std::string& word, const CLI::App& app) {
-  std::vector<std::string> words;
-  const auto chosen = app.get_subcommands();
-  if (word.starts_with('-')) {
-    for (const CLI::Option* option : (chosen.empty() ? &app : chosen.front())->get_options())
-      words.push_back(option->get_single_name().size() > 1 ? "--" + option->get_single_name() : "");
-  } else if (chosen.empty()) {
-    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-      words.push_back(command->get_name());
-  }
-  return words;
-}
-
-// Says what was probably meant by words that nobody knows.
-void suggest(const CLI::App& app) {
-  for (const std::string& word : app.remaining(true)) {
-    const std::string name = word.substr(0, word.find('='));
-    const std::string meant = closest(name, words_for(name, app));
-    if (!meant.empty()) std::cerr << "'" << name << "' is not known; did you mean '" << meant << "'?\n";
-  }
-}
-
 std::optional<int> parse_command(std::vector<std::string> words, CommandLine& line) {
   CLI::App app("Measures a network path with paced flows against paceline-recv, through NodePorts and NATs.",
                "paceline-send");
@@ -122,7 +99,7 @@ std::optional<int> parse_command(std::vector<std::string> words, CommandLine& li
     for (const FlowSpec& flow : line.options.run.flows) validate(flow);
   } catch (const CLI::ParseError& error) {
     const bool help = app.exit(error) == 0;
-    if (!help) suggest(app);
+    if (!help) std::cerr << mistyped(app);
     return help ? 0 : kUsage;
   } catch (const UsageError& error) {
     std::cerr << error.what() << "\nRun with --help for more information.\n";

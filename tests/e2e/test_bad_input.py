@@ -52,6 +52,16 @@ class CommandLines(lab.E2eTest):
                 process = self.start(lab.SENDER, *arguments)
                 self.assertEqual(process.finish(), lab.EXIT_USAGE, process.log())
 
+    def test_what_was_probably_meant_is_said(self):
+        for program, typo, meant in ((lab.SENDER, ("latncy", "127.0.0.1"), "latency"),
+                                     (lab.SENDER, ("latency", "127.0.0.1", "--rat", "3"), "--rate"),
+                                     (lab.RECEIVER, ("--prot", "9000"), "--port"),
+                                     (lab.DECODER, ("follow", "127.0.0.1", "--jsn"), "--json")):
+            with self.subTest(typo=typo):
+                process = self.start(program, *typo)
+                self.assertEqual(process.finish(), lab.EXIT_USAGE, process.log())
+                self.assertIn(f"did you mean '{meant}'?", process.stderr)
+
     def test_receivers_options_that_make_no_sense(self):
         for arguments in (("--port", "65536"), ("--data-port", "-1"), ("--advertise", "udp"),
                           ("--advertise", "udp=0"), ("--advertise", "sctp=5"), ("--tc", "maybe"), ("--hooks", "xdp"), ("--bind", "nonsense"),
@@ -69,8 +79,8 @@ class CommandLines(lab.E2eTest):
     def test_nobody_listens(self):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            target = f"127.0.0.1:{free.getsockname()[1]}"
-        told = self.refused(lab.EXIT_SETUP, "latency", target, "--duration", "1s")
+            target = f"127.0.0.1:{free.getsockname()[1]}"  # it does not listen
+            told = self.refused(lab.EXIT_SETUP, "latency", target, "--duration", "1s")
         self.assertIn(target, told)
         self.assertRegex(told, r"(?i)refused")
 
