@@ -255,8 +255,9 @@ void DataWorker::take_probe(Socket& socket, const traffic::Datagram& datagram, R
   if (held == nullptr || !held->flow->knows(*probe)) return receiver::add(strays_, 1);
   const bool exchange = held->flow->is_exchange(*probe, datagram.from);
   const Stamping stamping = exchange ? Stamping{} : ladder_.judge(datagram);  // it asks the kernel for names
-  // This path passes no TC hook of ours: from the next packet on the kernel stamps it.
-  if (!exchange && stamping.hook == Hook::none && ladder_.netstamp_allowed()) enable_netstamp();
+  // This path passes no TC hook of ours: the kernel is to stamp it, whether or not others made it begin already.
+  const bool hooked = stamping.hook == Hook::tcx || stamping.hook == Hook::clsact;
+  if (!exchange && !hooked && ladder_.netstamp_allowed()) enable_netstamp();
   auto reply = held->flow->probe(*probe, datagram, stamping, now);
   if (!reply) return;
   reply->received = static_cast<std::uint64_t>(now.time_since_epoch().count());
@@ -267,6 +268,7 @@ void DataWorker::take_probe(Socket& socket, const traffic::Datagram& datagram, R
 
 void DataWorker::enable_netstamp() {
   if (std::exchange(netstamp_, true)) return;
+  realtime_offset_ = traffic::realtime_offset();
   plain_.socket.enable_netstamp();
   coalescing_.socket.enable_netstamp();
 }

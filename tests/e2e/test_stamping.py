@@ -4,6 +4,7 @@
 import json
 import re
 import signal
+import socket
 import sys
 import unittest
 
@@ -13,6 +14,7 @@ from lab import NODE, endpoint, segment
 TARGET = endpoint(NODE[4], 30900)
 FLOW = ("--rate", "500", "--duration", "500ms")
 PACKETS = 250
+SO_TIMESTAMPNS = 35
 
 
 @lab.needs_namespaces
@@ -121,6 +123,19 @@ class WithoutTcProgram(Stamping):
 
 class SelfTest(Stamping):
     """The probe of each flow is the hook's self-test."""
+
+    def test_the_kernels_stamps_are_right_when_others_switched_them_on(self):
+        other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(other.close)
+        other.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)  # for the whole machine
+        self.start_receiver()
+        for host in ("127.0.0.1", "[::1]"):
+            flow = self.measure(host, *FLOW, where="pod").flow()
+            self.assertEqual(self.hook_of(flow)["hook"], "netstamp")
+            for begin, end in (("tx.user", "rx.tc"), ("rx.tc", "rx.user")):
+                passed = segment(flow, begin, end)
+                self.assertGreater(passed["min"], 0)
+                self.assertLess(passed["max"], 10_000_000_000)
 
     def shadow(self):
         shadow = self.start(sys.executable, lab.HERE / "tcx.py", "shadow", "eth0", where="pod")
