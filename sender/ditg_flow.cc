@@ -151,6 +151,7 @@ class Line {
 
   std::string voip_options() {
     std::string codec = "g711.1", header = "rtp", vad = "off";
+    const auto all = [&] { return "codec=" + codec + ",header=" + header + ",vad=" + vad; };
     while (words_.more()) {
       const DitgWord word = words_.next();
       if (word.text == "-x") {
@@ -166,9 +167,9 @@ class Line {
       } else {
         words_.fail(word, "is no option of VoIP, and what is none must stand before it");
       }
-      try_parameters(word, "voip:codec=" + codec + ",header=" + header);
+      try_parameters(word, "voip:" + all());
     }
-    return "codec=" + codec + ",header=" + header + ",vad=" + vad;
+    return all();
   }
 
   void try_parameters(const DitgWord& word, const std::string& profile) const {

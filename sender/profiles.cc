@@ -111,18 +111,22 @@ void check(const ProfileParameter& parameter, const std::string& value) {
 
 // What follows the name and its colon.
 ProfileArguments arguments(const ProfileEntry& entry, std::string_view text) {
-  std::map<std::string, std::string> values = defaults(entry);
-  while (!text.empty()) {
-    const std::string item(text.substr(0, text.find(',')));
-    text.remove_prefix(std::min(item.size() + 1, text.size()));
+  std::map<std::string, std::string> given;
+  for (bool more = !text.empty(); more;) {
+    const auto end = text.find(',');
+    const std::string item(text.substr(0, end));
+    more = end != std::string_view::npos;
+    if (more) text.remove_prefix(end + 1);
     const auto equals = item.find('=');
     if (equals == std::string::npos)
       throw UsageError("'" + item + "' of the profile " + entry.name + " is no PARAMETER=VALUE");
     const ProfileParameter& parameter = parameter_of(entry, item.substr(0, equals));
     check(parameter, item.substr(equals + 1));
-    values[parameter.name] = item.substr(equals + 1);
+    if (!given.emplace(parameter.name, item.substr(equals + 1)).second)
+      throw UsageError("the profile " + entry.name + " has its " + parameter.name + " twice");
   }
-  return ProfileArguments(std::move(values));
+  given.merge(defaults(entry));
+  return ProfileArguments(std::move(given));
 }
 
 Profile shown(const ProfileEntry& entry) {

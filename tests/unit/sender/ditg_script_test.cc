@@ -214,6 +214,8 @@ TEST(DitgScript, ApplicationsAreTheProfiles) {
   EXPECT_THAT(parse("-T UDP Telnet").notes, ElementsAre(HasSubstr("Telnet is over tcp")));
   EXPECT_THAT(parse("-C 10 VoIP").notes, ElementsAre(HasSubstr("settles sizes and times")));
   EXPECT_THAT(error("VoIP -x G.728"), HasSubstr("script:1:6: -x: codec"));
+  EXPECT_THAT(error("VoIP -x G.711.2 -h RTP, -VAD"), HasSubstr("script:1:17: -h: "));
+  EXPECT_THAT(error("VoIP -h rtp,codec=g729.2"), HasSubstr("script:1:6: -h: the profile voip has its codec twice"));
   EXPECT_THAT(error("VoIP -t 100"), HasSubstr("script:1:6: -t: is no option of VoIP"));
   EXPECT_THAT(error("Telnet -t 100"), HasSubstr("which must come last"));
 }

@@ -265,6 +265,8 @@ TEST(Profiles, ErrorsSayWhatWasProbablyMeant) {
   EXPECT_THAT(message("voip:codek=g711.1"), HasSubstr("did you mean 'codec'?"));
   EXPECT_THAT(message("voip:codec=g712"), HasSubstr("none of g711.1, g711.2"));
   EXPECT_THAT(message("voip:codec"), HasSubstr("no PARAMETER=VALUE"));
+  EXPECT_THAT(message("voip:vad=on,"), HasSubstr("'' of the profile voip is no PARAMETER=VALUE"));
+  EXPECT_THAT(message("voip:vad=on,codec=g711.1,vad=off"), HasSubstr("voip has its vad twice"));
   EXPECT_THAT(message("telnet:a=b"), HasSubstr("has no parameters"));
   EXPECT_THAT(message("imix:rate=0"), HasSubstr("above 0"));
   EXPECT_THAT(message("imix:rate=fast"), HasSubstr("packet rate"));
