@@ -2,8 +2,8 @@
 """What leaves an interface towards an address.
 
 leaving.py INTERFACE ADDRESS...   Prints "watching", and from then on a line for each UDP and TCP packet that leaves
-                                  towards one of them: protocol, destination, port, bytes of payload, the first two of
-                                  these in hex. A line of standard input is answered by the same line, once all that left
+                                  towards one of them: protocol, destination, port, source port, bytes of payload, the
+                                  first two of these in hex. A line of standard input is answered by the same line, once all that left
                                   before it was told. Ends with its standard input.
 """
 
@@ -27,7 +27,7 @@ def main():
             data, _, _, address = raw.recvmsg(65536)
             frame = frames.Frame.read(data) if address[2] == PACKET_OUTGOING else None
             if frame and frame.target in watched:
-                print(frame.protocol, frame.target, frame.target_port, len(frame.payload),
+                print(frame.protocol, frame.target, frame.target_port, frame.source_port, len(frame.payload),
                       frame.payload[:2].hex() or "-", flush=True)
         elif asked is not None:
             print(asked, flush=True)

@@ -5,14 +5,25 @@ import re
 import signal
 import subprocess
 import sys
+import typing
 
 import lab
 from lab import CLIENT, NODE, endpoint
 
 VICTIM = {4: "10.0.0.99", 6: "fd00::99"}
+UDP = 17
 PROBE_BYTES, REPLY = 64, "d103"
 MOST_REPLIES = 8  # before the address has returned a nonce; DESIGN and SECURITY.md
 COUNT = 100
+
+
+class Packet(typing.NamedTuple):
+    protocol: int
+    address: str
+    port: int
+    source_port: int
+    size: int  # of the payload
+    head: str  # its first two bytes, in hex
 
 
 class Watch:
@@ -25,24 +36,35 @@ class Watch:
         self.questions = 0
 
     def packets(self):
-        """(protocol, address, port, bytes, head) of all so far."""
+        """All so far."""
         self.questions += 1
         self.process.popen.stdin.write(f"asked {self.questions}\n")
         self.process.popen.stdin.flush()
         self.process.wait_for(f"^asked {self.questions}$", stream="stdout")
         lines = [line.split() for line in self.process.stdout.splitlines() if re.match(r"\d", line)]
-        return [(int(protocol), address, int(port), int(size), head) for protocol, address, port, size, head in lines]
+        return [Packet(int(protocol), address, int(port), int(source), int(size), head)
+                for protocol, address, port, source, size, head in lines]
+
+    def packets_during(self, seconds):
+        """Of the time from now on."""
+        before = len(self.packets())
+        deadline = lab.Deadline(seconds)
+        while deadline.goes_on(0.1):
+            pass
+        return self.packets()[before:]
 
 
-@lab.needs_namespaces
-class NoWeapon(lab.E2eTest):
-    def setUp(self):
-        self.make_topology()
-        self.receiver = self.start_receiver("--advertise", "udp=30899,tcp=30899", "--log-level", "debug")
-
+class Watched(lab.E2eTest):
     def start(self, *argv, input_pipe=False, **how):
         process = super().start(*argv, **how, **({"stdin": subprocess.PIPE} if input_pipe else {}))
         return process
+
+
+@lab.needs_namespaces
+class NoWeapon(Watched):
+    def setUp(self):
+        self.make_topology()
+        self.receiver = self.start_receiver("--advertise", "udp=30899,tcp=30899", "--log-level", "debug")
 
 
 class Spoofed(NoWeapon):
@@ -59,13 +81,13 @@ class Spoofed(NoWeapon):
         spoofer.wait_for("done", stream="stdout")
         self.assertEqual(sender.finish(), 0, sender.log())
         packets = watch.packets()
-        self.assertTrue([packet for packet in packets if packet[1] == CLIENT[family]], "the watch saw nothing at all")
-        return sender, [packet for packet in packets if packet[1] == VICTIM[family]]
+        self.assertTrue([packet for packet in packets if packet.address == CLIENT[family]], "the watch saw nothing at all")
+        return sender, [packet for packet in packets if packet.address == VICTIM[family]]
 
     def assert_harmless(self, packets):
-        for protocol, _, _, size, head in packets:
-            self.assertEqual((protocol, head), (17, REPLY))
-            self.assertLessEqual(size, PROBE_BYTES)
+        for packet in packets:
+            self.assertEqual((packet.protocol, packet.head), (UDP, REPLY))
+            self.assertLessEqual(packet.size, PROBE_BYTES)
         self.assertLessEqual(len(packets), MOST_REPLIES)
 
     def test_probes_with_the_right_secret(self):
@@ -104,7 +126,7 @@ class Afterwards(NoWeapon):
         source = re.search(r"from (10\.0\.0\.4):(\d+)", sender.stderr)
         self.replay(source[2], data[:500])
         after = watch.packets()[len(before):]
-        self.assertEqual([packet for packet in after if packet[0] == 17], [])
+        self.assertEqual([packet for packet in after if packet.protocol == UDP], [])
 
     def replay(self, port, data):
         """The flow's own packets once more, from its proven address."""
@@ -117,19 +139,15 @@ class Afterwards(NoWeapon):
     def assert_silent_streams(self, watch):
         """The session is over: no stream carries a byte any more, not even again."""
         port = int(self.receiver.wait_for(r"session 10\.0\.0\.4:(\d+): closed")[1])
-        before = len(watch.packets())
-        deadline = lab.Deadline(3)
-        while deadline.goes_on(0.5):
-            pass
         # The kernel may repeat the farewell on the signalling connection itself.
-        late = [packet for packet in watch.packets()[before:] if packet[3] > 0 and packet[2] != port]
+        late = [packet for packet in watch.packets_during(3) if packet.size > 0 and packet.port != port]
         self.assertEqual(late, [])
 
     def start_reverse(self, watch):
         sender = self.start_sender(endpoint(NODE[4], 30900), "--reverse", "--bitrate", "20M", "--streams", "2",
                                    "--duration", "60s", what="throughput")
         sender.wait_for("1-2 s", stream="stdout")
-        self.assertTrue([packet for packet in watch.packets() if packet[3] > 1000])
+        self.assertTrue([packet for packet in watch.packets() if packet.size > 1000])
         return sender
 
     def test_reverse_streams_end_with_a_killed_sender(self):
@@ -146,6 +164,38 @@ class Afterwards(NoWeapon):
               chain in { type filter hook forward priority 0; iifname "client" tcp dport 9000 drop; }
             }""")
         self.assert_silent_streams(watch)
+
+
+@lab.needs_namespaces
+class AfterDialling(Watched):
+    """As Afterwards, of a receiver that dials in and knocks."""
+
+    PORT = 8997
+
+    def test_knocks_that_nobody_answers_end_with_the_session(self):
+        self.make_topology()
+        # Signalling gets in, no other connection does.
+        self.topology.run("client", "nft", f"""
+            table inet one {{
+              chain in {{
+                type filter hook input priority 0;
+                tcp dport {self.PORT} tcp flags & (syn | ack) == syn limit rate over 1/hour burst 1 packets drop;
+              }}
+            }}""")
+        watch = Watch(self, CLIENT[4])
+        sender = self.start(lab.SENDER, "throughput", "--streams", "8", "--listen", self.PORT, "--dial-limit", "20s",
+                            where="client")
+        receiver = self.start(lab.RECEIVER, "--dial", endpoint(CLIENT[4], self.PORT), "--log-level", "debug",
+                              where="pod")
+        receiver.wait_for("session .*: opened")
+        watch.packets_during(0.3)
+        used = {packet.source_port for packet in watch.packets()}
+        self.assertEqual(len(used), 9, "of signalling and of each knock")
+        sender.stop(signal.SIGKILL)
+        receiver.wait_for("session .*: closed")
+        watch.packets_during(0.3)  # the session's farewell, and the time until the knocks notice
+        # The kernel would try them again after 1 and 3 s. The receiver dials again, but from another port.
+        self.assertEqual([packet for packet in watch.packets_during(4) if packet.source_port in used], [])
 
 
 if __name__ == "__main__":
