@@ -11,6 +11,11 @@ namespace paceline::sender {
 LiveOutput::LiveOutput(const RunSpec& run, bool colour)
     : run_(run), colour_(colour), notices_(run), view_(run.flows), picture_(colour) {}
 
+void LiveOutput::waiting(std::uint16_t port) {
+  picture_.erase();
+  notices_.waiting(port);
+}
+
 void LiveOutput::connected(const std::string& address) {
   picture_.erase();
   notices_.connected(address);

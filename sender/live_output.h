@@ -19,6 +19,7 @@ class LiveOutput : public Output {
   /// Outlives this.
   LiveOutput(const RunSpec& run, bool colour);
 
+  void waiting(std::uint16_t port) override;
   void connected(const std::string& address) override;
   void path_confirmed(std::size_t flow, const PathResult& path, const Stamping& stamping) override;
   void interval(std::size_t flow, const PacketInterval& interval) override;

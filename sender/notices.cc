@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <iostream>
 #include <variant>
 
@@ -16,6 +17,11 @@ std::string flow_label(const RunSpec& run, std::size_t flow) {
   const std::string& name =
       std::visit([](const auto& spec) -> const std::string& { return spec.name; }, run.flows[flow]);
   return name.empty() || name.size() > kLongest ? fmt::format("#{}", flow + 1) : name;
+}
+
+void Notices::waiting(std::uint16_t port) {
+  const double seconds = std::chrono::duration<double>(run_.dial_limit).count();
+  std::cerr << fmt::format("waiting up to {:g} s for a receiver to dial in on port {}/tcp\n", seconds, port);
 }
 
 void Notices::connected(const std::string& address) { std::cerr << "connected to " << address << '\n'; }

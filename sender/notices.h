@@ -18,6 +18,7 @@ class Notices : public Output {
   /// Outlives this.
   explicit Notices(const RunSpec& run) : run_(run) {}
 
+  void waiting(std::uint16_t port) override;
   void connected(const std::string& address) override;
   void path_confirmed(std::size_t flow, const PathResult& path, const Stamping& stamping) override;
   void record(std::size_t flow, const std::filesystem::path& file, std::uint64_t bytes, std::uint64_t of) override;

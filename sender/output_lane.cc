@@ -34,6 +34,10 @@ OutputLane::OutputLane(std::string what, std::vector<std::unique_ptr<Output>> ou
 
 OutputLane::~OutputLane() { close(); }
 
+void OutputLane::waiting(std::uint16_t port) {
+  post([=](Output& output) { output.waiting(port); });
+}
+
 void OutputLane::connected(const std::string& address) {
   post([=](Output& output) { output.connected(address); });
 }

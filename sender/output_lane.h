@@ -24,6 +24,7 @@ class OutputLane : public RunObserver {
   OutputLane(std::string what, std::vector<std::unique_ptr<Output>> outputs);
   ~OutputLane() override;
 
+  void waiting(std::uint16_t port) override;
   void connected(const std::string& address) override;
   void path_confirmed(std::size_t flow, const PathResult& path, const Stamping& stamping) override;
   void interval(std::size_t flow, const PacketInterval& interval) override;

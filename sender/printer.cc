@@ -53,6 +53,9 @@ Printer::Printer(const Options& options)
   if (!beside.empty()) lanes_.push_back(std::make_unique<OutputLane>("files", std::move(beside)));
 }
 
+void Printer::waiting(std::uint16_t port) {
+  for (const auto& lane : lanes_) lane->waiting(port);
+}
 void Printer::connected(const std::string& address) {
   for (const auto& lane : lanes_) lane->connected(address);
 }

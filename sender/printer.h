@@ -21,6 +21,7 @@ class Printer : public RunObserver {
   /// `options` outlives the printer. Throws FileError when a file cannot be made.
   explicit Printer(const Options& options);
 
+  void waiting(std::uint16_t port) override;
   void connected(const std::string& address) override;
   void path_confirmed(std::size_t flow, const PathResult& path, const Stamping& stamping) override;
   void interval(std::size_t flow, const PacketInterval& interval) override;

@@ -137,6 +137,9 @@ class RemoteRun {
         const std::size_t flow = index_of(event.finished().flow());
         return observer_.finished(flow, of_kind(flow, wire::from_wire(event.finished().result())));
       }
+      case wire::RunEvent::kWaiting:
+        if (event.waiting() > UINT16_MAX) throw ChannelError("it waits at a port that there is not");
+        return observer_.waiting(static_cast<std::uint16_t>(event.waiting()));
       case wire::RunEvent::kWarning: return observer_.warning(wire::text(event.warning()));
       case wire::RunEvent::EVENT_NOT_SET: return;  // of a later version
     }

@@ -56,6 +56,9 @@ class RemoteSession::News : public RunObserver {
  public:
   explicit News(std::shared_ptr<Channel> channel) : channel_(std::move(channel)) {}
 
+  void waiting(std::uint16_t port) override {
+    tell([&](wire::RunEvent& event) { event.set_waiting(port); });
+  }
   void connected(const std::string& address) override {
     tell([&](wire::RunEvent& event) { event.set_connected(address); });
   }

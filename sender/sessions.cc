@@ -44,6 +44,7 @@ Sessions::Sessions(asio::io_context& io, const RunSpec& run)
 asio::awaitable<void> Sessions::open(RunObserver& observer) {
   if (run_.listen && !entries_.empty()) {
     dial_in_ = std::make_unique<DialIn>(io_, run_, security_);
+    observer.waiting(dial_in_->port());
     entries_.front().session = co_await dial_in_->session(run_.dial_limit);
   } else {
     co_await in_parallel(io_.get_executor(), entries_.size(), kOpenedAtOnce, [this](std::size_t i) {

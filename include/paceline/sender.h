@@ -77,6 +77,8 @@ struct RunSpec {
 class RunObserver {
  public:
   virtual ~RunObserver() = default;
+  /// A receiver may dial in at this port now, for RunSpec::dial_limit.
+  virtual void waiting(std::uint16_t port) { (void)port; }
   virtual void connected(const std::string& address) { (void)address; }
   virtual void path_confirmed(std::size_t flow, const PathResult& path, const Stamping& stamping) {
     (void)flow, (void)path, (void)stamping;

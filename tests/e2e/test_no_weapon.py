@@ -185,6 +185,7 @@ class AfterDialling(Watched):
         watch = Watch(self, CLIENT[4])
         sender = self.start(lab.SENDER, "throughput", "--streams", "8", "--listen", self.PORT, "--dial-limit", "20s",
                             where="client")
+        sender.wait_for("waiting up to 20 s for a receiver to dial in on port 8997/tcp")
         receiver = self.start(lab.RECEIVER, "--dial", endpoint(CLIENT[4], self.PORT), "--log-level", "debug",
                               where="pod")
         receiver.wait_for("session .*: opened")

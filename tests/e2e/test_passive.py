@@ -109,6 +109,7 @@ class Strangers(Passive):
         self.make_closed_pod()
         sender = self.start(lab.SENDER, "latency", "--listen", PORT, "--dial-limit", "500ms", where="client")
         self.assertEqual(sender.finish(), lab.EXIT_SETUP, sender.log())
+        self.assertIn("waiting up to 0.5 s for a receiver to dial in on port 8997/tcp", sender.stderr)
         self.assertIn("no receiver dialled in on port 8997/tcp in 0.5 s", sender.stderr)
         self.assertIn("paceline-recv --dial", sender.stderr)
 

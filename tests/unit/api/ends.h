@@ -102,6 +102,7 @@ class Receiver {
 /// Keeps what a run told, and does what the test wants in the middle of it.
 class RunLog : public RunObserver {
  public:
+  void waiting(std::uint16_t port) override { note(), waited_at = port; }
   void connected(const std::string& address) override { note(), connected_to = address; }
   void path_confirmed(std::size_t flow, const PathResult& path, const Stamping&) override {
     note();
@@ -127,6 +128,7 @@ class RunLog : public RunObserver {
   void warning(const std::string& text) override { note(), warnings.push_back(text); }
 
   std::function<void()> on_interval;
+  std::uint16_t waited_at = 0;
   std::string connected_to;
   std::vector<std::pair<std::size_t, PathResult>> paths;
   std::vector<std::vector<PacketInterval>> intervals;

@@ -76,6 +76,7 @@ TEST(PassiveRun, NobodyDialsIn) {
     run(spec, log);
     FAIL();
   } catch (const SetupError& error) {
+    EXPECT_EQ(log.waited_at, *spec.listen);
     EXPECT_THAT(error.what(), HasSubstr("in 0.05 s"));
     EXPECT_THAT(error.what(), HasSubstr("paceline-recv --dial THIS_HOST:" + std::to_string(*spec.listen)));
   }

@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <condition_variable>
 #include <mutex>
@@ -13,6 +14,7 @@
 
 #include "paceline/error.h"
 #include "tests/unit/api/ends.h"
+#include "tests/unit/closed_port.h"
 
 namespace paceline {
 namespace {
@@ -114,6 +116,17 @@ TEST(RemoteRun, TellsTheObserverAndReturnsTheResultAsRunDoes) {
   EXPECT_TRUE(sender.wait_until([&] { return sender.ended.size() == 1; }));
   EXPECT_EQ(sender.started, std::vector<std::string>{"lab"});
   EXPECT_EQ(sender.ended, std::vector<std::string>{""});
+}
+
+TEST(RemoteRun, TellsWhereItWaitsForAReceiverThatDialsIn) {
+  Waiting sender;
+  RunSpec spec = run_to({"", 9000});
+  const ClosedPort reserved("::", SOCK_STREAM);
+  spec.listen = reserved.port();
+  spec.dial_limit = 50ms;
+  RunLog log;
+  EXPECT_THROW(run_remotely(sender.at(), kKey, spec, log), SetupError);
+  EXPECT_EQ(log.waited_at, *spec.listen);
 }
 
 TEST(RemoteRun, IsStoppedFromHereWithWhatWasMeasured) {
