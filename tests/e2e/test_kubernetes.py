@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import unittest
 
 import lab
@@ -28,6 +29,18 @@ def kustomize_works():
 
 
 needs_kustomize = unittest.skipUnless(yaml and kustomize_works(), "needs python3-yaml and a kubectl with kustomize 4 or newer")
+
+
+def python_with_kubernetes():
+    """Debian's own, where another comes first; None if there is none."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        told = subprocess.run([python, "-c", "import kubernetes.client, yaml"], capture_output=True)
+        if told.returncode == 0:
+            return python
+    return None
+
+
+PYTHON_WITH_KUBERNETES = python_with_kubernetes()
 
 
 def rendered(folder):
@@ -82,6 +95,23 @@ class Manifests(lab.E2eTest):
             f"resources: [../overlays/{overlay}]\n"
             f"components: [{', '.join(f'../components/{name}' for name in components)}]\n")
         return rendered(mine)
+
+    def schema_violations(self, documents):
+        told = subprocess.run([PYTHON_WITH_KUBERNETES, lab.HERE / "manifest_schema.py"], capture_output=True, text=True,
+                              input=yaml.safe_dump_all(documents))
+        self.assertEqual(told.stderr, "")
+        return told.stdout.splitlines()
+
+    @unittest.skipUnless(PYTHON_WITH_KUBERNETES, "needs python3-kubernetes")
+    def test_all_are_as_the_apis_schema_says(self):
+        every_one = [document for overlay in ("tc", "restricted") for components in ([], *[[c] for c in COMPONENTS])
+                     for document in self.variant(overlay, *components)]
+        self.assertLessEqual({"ConfigMap", "DaemonSet", "Deployment", "NetworkPolicy", "Service"},
+                             {document["kind"] for document in every_one})
+        self.assertEqual(self.schema_violations(every_one + rendered(FOLDER / "sender")), [])
+
+        pod_of(of_kind(every_one, "Deployment")[0])["securityContext"]["runAsNonroot"] = True
+        self.assertRegex("\n".join(self.schema_violations(every_one)), "runAsNonroot: there is no such field")
 
     def only_pod(self, documents):
         (deployment,) = of_kind(documents, "Deployment")
