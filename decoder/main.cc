@@ -25,9 +25,7 @@ int main(int argc, char** argv) {
     program.parse(argc, argv);
     return exit_code;
   } catch (const CLI::ParseError& error) {
-    if (program.exit(error) == 0) return kComplete;
-    std::cerr << paceline::mistyped(program);
-    return kUsage;
+    return paceline::help_shown(program, error) ? kComplete : kUsage;
   } catch (const paceline::UsageError& error) {
     std::cerr << "paceline-decode: " << error.what() << '\n';
     return kUsage;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,19 @@ inline std::string mistyped(const CLI::App& app) {
     if (!meant.empty()) lines += "'" + name + "' is not known; did you mean '" + meant + "'?\n";
   }
   return lines;
+}
+
+/// Shows the help that was asked for and returns true, or says on standard error what is wrong with the command line.
+inline bool help_shown(const CLI::App& app, const CLI::ParseError& error) {
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr) {
+    if (app.exit(error) == 0) return true;
+    std::cerr << mistyped(app);
+    return false;
+  }
+  std::cerr << app.get_name() << ": not expected:";  // CLI11 says them backwards
+  for (const std::string& word : app.remaining(true)) std::cerr << ' ' << word;
+  std::cerr << '\n' << mistyped(app) << "Run with --help for more information.\n";
+  return false;
 }
 
 }  // namespace paceline

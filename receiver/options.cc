@@ -78,9 +78,7 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
     apply(given, options.spec);
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
-    if (app.exit(error) == 0) return 0;
-    std::cerr << mistyped(app);
-    return kUsage;
+    return help_shown(app, error) ? 0 : kUsage;
   } catch (const UsageError& error) {
     std::cerr << "paceline-recv: " << error.what() << "\nRun with --help for more information.\n";
     return kUsage;

@@ -98,9 +98,7 @@ std::optional<int> parse_command(std::vector<std::string> words, CommandLine& li
     apply_security(line);
     for (const FlowSpec& flow : line.options.run.flows) validate(flow);
   } catch (const CLI::ParseError& error) {
-    const bool help = app.exit(error) == 0;
-    if (!help) std::cerr << mistyped(app);
-    return help ? 0 : kUsage;
+    return help_shown(app, error) ? 0 : kUsage;
   } catch (const UsageError& error) {
     std::cerr << error.what() << "\nRun with --help for more information.\n";
     return kUsage;

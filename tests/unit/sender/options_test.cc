@@ -434,6 +434,7 @@ TEST(Usage, ValuesOutOfRangeAreNamed) {
 }
 
 TEST(Usage, WhatWasProbablyMeantIsSaid) {
+  expect_usage_error({"latency", "host", "9000", "more"}, "not expected: 9000 more");
   expect_usage_error({"latncy", "host"}, "did you mean 'latency'?");
   expect_usage_error({"connection", "host"}, "did you mean 'connections'?");
   expect_usage_error({"latency", "host", "--rat", "500"}, "did you mean '--rate'?");
