@@ -50,10 +50,11 @@ asio::awaitable<void> knock_over_tcp(std::shared_ptr<ServedFlow> flow, packet::K
   if (error) co_return;
   asio::co_spawn(socket->get_executor(), give_up_in_time(socket, flow), asio::detached);
   co_await socket->async_connect(to, asio::redirect_error(asio::use_awaitable, error));
+  const bool wanted = !error && !flow->over();
   const auto bytes = packet::encode(knock);
-  if (!error)
+  if (wanted)
     co_await asio::async_write(*socket, asio::buffer(bytes), asio::redirect_error(asio::use_awaitable, error));
-  if (!error && socket->is_open()) service.door.adopt(traffic::FileDescriptor(socket->release()));
+  if (wanted && !error && socket->is_open()) service.door.adopt(traffic::FileDescriptor(socket->release()));
   socket->close(error);
 }
 

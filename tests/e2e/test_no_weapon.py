@@ -185,13 +185,13 @@ class AfterDialling(Watched):
         watch = Watch(self, CLIENT[4])
         sender = self.start(lab.SENDER, "throughput", "--streams", "8", "--listen", self.PORT, "--dial-limit", "20s",
                             where="client")
-        sender.wait_for("waiting up to 20 s for a receiver to dial in on port 8997/tcp")
+        sender.wait_for(f"waiting up to 20 s for a receiver to dial in on port {self.PORT}/tcp")
         receiver = self.start(lab.RECEIVER, "--dial", endpoint(CLIENT[4], self.PORT), "--log-level", "debug",
                               where="pod")
         receiver.wait_for("session .*: opened")
-        watch.packets_during(0.3)
-        used = {packet.source_port for packet in watch.packets()}
-        self.assertEqual(len(used), 9, "of signalling and of each knock")
+        deadline = lab.Deadline()
+        while len(used := {packet.source_port for packet in watch.packets()}) < 9:  # of signalling and of each knock
+            self.assertTrue(deadline.goes_on(), "not all knocks were seen")
         sender.stop(signal.SIGKILL)
         receiver.wait_for("session .*: closed")
         watch.packets_during(0.3)  # the session's farewell, and the time until the knocks notice
