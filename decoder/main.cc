@@ -6,10 +6,10 @@
 #include <iostream>
 #include <string>
 
+#include "cli/parse_error.h"
 #include "decoder/commands.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
-#include "proto/mistyped.h"
 
 int main(int argc, char** argv) {
   using namespace paceline::decoder;

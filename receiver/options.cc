@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <iostream>
 
+#include "cli/parse_error.h"
 #include "paceline/endpoint.h"
 #include "paceline/version.h"
-#include "proto/mistyped.h"
 #include "receiver/option_parser.h"
 #include "receiver/option_sources.h"
 

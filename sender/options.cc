@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "cli/parse_error.h"
 #include "paceline/profile.h"
 #include "paceline/validate.h"
 #include "paceline/version.h"
-#include "proto/mistyped.h"
 #include "sender/option_parser.h"
 
 namespace paceline::sender {

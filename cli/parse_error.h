@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+//
+// What the programs answer to a command line that they cannot take. No library knows CLI11, nor this.
 #pragma once
 
 #include <CLI/CLI.hpp>
